@@ -1,0 +1,250 @@
+//! Campaigns: the documents, their states, and how recipients are split.
+
+pub mod schedule;
+mod treatment;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+pub use treatment::{Split, Variant, split};
+
+use crate::id::{SegmentId, TreatmentId};
+use crate::message::MessageConfiguration;
+use crate::template::TemplateConfiguration;
+
+/// `WriteCampaignRequest`; of an update, members left out stay.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WriteCampaign {
+    /// Further treatments of an A/B test, up to four.
+    pub additional_treatments: Option<Vec<WriteTreatment>>,
+    /// For custom channels: who delivers.
+    pub custom_delivery_configuration: Option<CustomDelivery>,
+    /// For people.
+    pub description: Option<String>,
+    /// Percentage of the segment that gets nothing.
+    pub holdout_percent: Option<u8>,
+    /// Filters or changes recipients before sending.
+    pub hook: Option<CampaignHook>,
+    /// Stops and resumes.
+    pub is_paused: Option<bool>,
+    /// How much and how fast.
+    pub limits: Option<Limits>,
+    /// What to say.
+    pub message_configuration: Option<MessageConfiguration>,
+    /// The display name.
+    pub name: Option<String>,
+    /// When.
+    pub schedule: Option<Schedule>,
+    /// To whom.
+    pub segment_id: Option<SegmentId>,
+    /// Absent means the latest at the time of writing.
+    pub segment_version: Option<u32>,
+    /// Tags to begin with; ignored by updates.
+    #[serde(rename = "tags", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What to say, from templates.
+    pub template_configuration: Option<TemplateConfiguration>,
+    /// Of the default treatment.
+    pub treatment_description: Option<String>,
+    /// Of the default treatment.
+    pub treatment_name: Option<String>,
+    /// For in-app messages: 1 is the highest.
+    pub priority: Option<u8>,
+}
+
+/// `WriteTreatmentResource`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "as in WriteCampaign")]
+pub struct WriteTreatment {
+    pub custom_delivery_configuration: Option<CustomDelivery>,
+    pub message_configuration: Option<MessageConfiguration>,
+    pub schedule: Option<Schedule>,
+    /// Percentage of the segment.
+    pub size_percent: u8,
+    pub template_configuration: Option<TemplateConfiguration>,
+    pub treatment_description: Option<String>,
+    pub treatment_name: Option<String>,
+}
+
+/// What is stored of a campaign's version.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "as in WriteCampaign")]
+pub struct CampaignDocument {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_treatments: Vec<Treatment>,
+    pub custom_delivery_configuration: Option<CustomDelivery>,
+    pub description: Option<String>,
+    pub holdout_percent: Option<u8>,
+    pub hook: Option<CampaignHook>,
+    #[serde(default)]
+    pub is_paused: bool,
+    pub limits: Option<Limits>,
+    pub message_configuration: Option<MessageConfiguration>,
+    pub name: Option<String>,
+    pub schedule: Option<Schedule>,
+    pub segment_id: Option<SegmentId>,
+    pub segment_version: Option<u32>,
+    pub template_configuration: Option<TemplateConfiguration>,
+    pub treatment_description: Option<String>,
+    pub treatment_name: Option<String>,
+    pub priority: Option<u8>,
+}
+
+/// A treatment as stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Treatment {
+    /// Made by the server.
+    pub id: TreatmentId,
+    /// The rest.
+    #[serde(flatten)]
+    pub treatment: WriteTreatment,
+}
+
+/// `Schedule` of a campaign.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Schedule {
+    /// ISO instant after which no run begins.
+    pub end_time: Option<String>,
+    /// For event campaigns; kept as written.
+    pub event_filter: Option<serde_json::Value>,
+    /// Absent counts as ONCE.
+    pub frequency: Option<Frequency>,
+    /// Whether each endpoint's own time zone counts.
+    pub is_local_time: Option<bool>,
+    /// Overrides the application's.
+    pub quiet_time: Option<QuietTime>,
+    /// `IMMEDIATE` or an ISO instant.
+    pub start_time: String,
+    /// `UTC`, `UTC+05:30` …
+    pub timezone: Option<String>,
+}
+
+/// How often a campaign runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the names are Pinpoint's")]
+pub enum Frequency {
+    Once,
+    Hourly,
+    Daily,
+    Weekly,
+    Monthly,
+    Event,
+    InAppEvent,
+}
+
+/// `CampaignLimits`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Limits {
+    /// Messages an endpoint gets a day.
+    pub daily: Option<i64>,
+    /// Seconds that a run may take, at least 60.
+    pub maximum_duration: Option<i64>,
+    /// Messages a second, 1 to 20,000.
+    pub messages_per_second: Option<i64>,
+    /// Messages an endpoint gets over all runs.
+    pub total: Option<i64>,
+    /// In-app messages a session.
+    pub session: Option<i64>,
+}
+
+/// `QuietTime`: `HH:MM` each.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the names are Pinpoint's")]
+pub struct QuietTime {
+    pub end: Option<String>,
+    pub start: Option<String>,
+}
+
+/// `CampaignHook`: `LambdaFunctionName` `plugin:NAME` runs a personalizer.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the names are Pinpoint's")]
+pub struct CampaignHook {
+    pub lambda_function_name: Option<String>,
+    /// `FILTER`; `DELIVERY` is deprecated.
+    pub mode: Option<String>,
+    pub web_url: Option<String>,
+}
+
+/// `CustomDeliveryConfiguration`: `DeliveryUri` is `plugin:NAME` or an https URL.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CustomDelivery {
+    /// Who delivers.
+    pub delivery_uri: String,
+    /// Channel types that are delivered this way; empty counts as CUSTOM alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoint_types: Vec<crate::channel::ChannelType>,
+}
+
+/// The name of the plugin in a field where Pinpoint names a Lambda or a URL.
+pub fn plugin_name(field: &str) -> Option<&str> {
+    field.strip_prefix("plugin:").filter(|name| !name.is_empty())
+}
+
+/// `CampaignStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CampaignStatus {
+    /// Waits for its start.
+    Scheduled,
+    /// A run is under way.
+    Executing,
+    /// Waits for its next occurrence.
+    PendingNextRun,
+    /// Nothing more will happen.
+    Completed,
+    /// Stopped by its owner.
+    Paused,
+    /// The campaign or its segment was deleted.
+    Deleted,
+    /// It cannot run; activities say why.
+    Invalid,
+}
+
+impl CampaignStatus {
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "SCHEDULED",
+            Self::Executing => "EXECUTING",
+            Self::PendingNextRun => "PENDING_NEXT_RUN",
+            Self::Completed => "COMPLETED",
+            Self::Paused => "PAUSED",
+            Self::Deleted => "DELETED",
+            Self::Invalid => "INVALID",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Scheduled,
+            Self::Executing,
+            Self::PendingNextRun,
+            Self::Completed,
+            Self::Paused,
+            Self::Deleted,
+            Self::Invalid,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == name)
+    }
+}

@@ -1,0 +1,30 @@
+//! What the words mean: Pinpoint's documents, the rules between them, and the traits that plugins
+//! fulfil. Pure: no I/O; time and chance are passed in.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`id`], [`arn`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
+//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`template`], [`message`], [`event`], [`job`], [`channel`] | Pinpoint's documents and their rules |
+//! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
+//! | [`kpi`] | metrics, who owns them, and KPI names |
+//! | [`extension`] | what a plugin is to the rest of the host |
+
+pub mod app;
+pub mod arn;
+pub mod campaign;
+pub mod channel;
+pub mod clock;
+pub mod delivery;
+pub mod endpoint;
+pub mod error;
+pub mod event;
+pub mod extension;
+pub mod id;
+pub mod job;
+pub mod kpi;
+pub mod message;
+pub mod page;
+pub mod segment;
+pub mod template;
+
+pub use error::{Error, Result};
