@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::CampaignDocument;
-use crate::id::{CampaignId, EndpointId};
+use crate::id::CampaignId;
 
 /// What a recipient gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,12 +52,11 @@ impl Split {
     }
 }
 
-/// The point of an endpoint in a campaign's range 0..10,000.
-pub fn split(campaign: &CampaignId, endpoint: &EndpointId) -> u16 {
+/// The point of an endpoint (by its `seq`, which is never reused) in a campaign's range 0..10,000.
+pub fn split(campaign: &CampaignId, seq: u32) -> u16 {
     let mut hash = Sha256::new();
     hash.update(campaign.as_str());
-    hash.update([0]);
-    hash.update(endpoint.as_str());
+    hash.update(seq.to_be_bytes());
     let digest = hash.finalize();
     let number = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
     u16::try_from(number % 10_000).expect("less than 10,000")
@@ -85,7 +84,7 @@ mod tests {
         let campaign = CampaignId::from("c");
         let mut counts = [0_u32; 3];
         for n in 0..100_000 {
-            match shares.variant(split(&campaign, &EndpointId::from(format!("e{n}")))) {
+            match shares.variant(split(&campaign, n)) {
                 Variant::Holdout => counts[0] += 1,
                 Variant::Treatment(0) => counts[1] += 1,
                 Variant::Treatment(_) => counts[2] += 1,
