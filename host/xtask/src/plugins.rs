@@ -1,0 +1,124 @@
+//! Builds every plugin and every misbehaving test guest to a component: `target/plugins/NAME.wasm` and
+//! `target/plugins/bad/NAME.wasm`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+const TARGET: &str = "wasm32-wasip2";
+/// The profile in the root manifest that makes components small.
+const PROFILE: &str = "component";
+
+/// Where the built files of a source folder go, below the target folder.
+const KINDS: [(&str, &str); 2] = [("plugins", "plugins"), ("tests/fixtures/bad", "plugins/bad")];
+
+/// A crate that builds to a component.
+struct Guest {
+    /// Name of the package, and of the file.
+    name: String,
+    /// Name of cargo's artifact.
+    artifact: String,
+    /// Below the target folder.
+    folder: &'static str,
+}
+
+/// Builds them all.
+pub fn build() -> Result<()> {
+    ensure_target()?;
+    let metadata = metadata()?;
+    let target = PathBuf::from(text(&metadata["target_directory"])?);
+    let guests = guests(&metadata)?;
+    ensure!(!guests.is_empty(), "no plugin found beside this workspace");
+
+    let mut cargo = Command::new(cargo());
+    cargo.args(["build", "--target", TARGET, "--profile", PROFILE]);
+    for guest in &guests {
+        cargo.args(["--package", &guest.name]);
+    }
+    run(&mut cargo)?;
+
+    for guest in &guests {
+        let built = target
+            .join(TARGET)
+            .join(PROFILE)
+            .join(format!("{}.wasm", guest.artifact));
+        install(&built, &target.join(guest.folder), &guest.name)?;
+    }
+    Ok(())
+}
+
+/// The standard library of the target is not there on a fresh machine.
+fn ensure_target() -> Result<()> {
+    let installed = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("rustc cannot be run")?;
+    let folder = String::from_utf8_lossy(&installed.stdout).trim().to_owned();
+    if installed.status.success() && Path::new(&folder).is_dir() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", TARGET]))
+        .with_context(|| format!("plugins are built for {TARGET}, which this Rust does not have"))
+}
+
+fn metadata() -> Result<Value> {
+    let output = Command::new(cargo())
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .output()
+        .context("cargo metadata cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The packages in the folders of [`KINDS`].
+fn guests(metadata: &Value) -> Result<Vec<Guest>> {
+    let root = PathBuf::from(text(&metadata["workspace_root"])?);
+    let mut guests = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let manifest = PathBuf::from(text(&package["manifest_path"])?);
+        let parent = manifest.parent().and_then(Path::parent);
+        let kind = KINDS.iter().find(|(from, _)| parent == Some(&root.join(from)));
+        let Some((_, folder)) = kind else { continue };
+        let name = text(&package["name"])?.to_owned();
+        guests.push(Guest {
+            artifact: name.replace('-', "_"),
+            name,
+            folder,
+        });
+    }
+    Ok(guests)
+}
+
+/// Copies beside the place and renames, so that a server which watches the folder never reads half a file.
+fn install(built: &Path, folder: &Path, name: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let partial = folder.join(format!(".{name}.partial"));
+    fs::copy(built, &partial).with_context(|| format!("{} was not built", built.display()))?;
+    fs::rename(&partial, folder.join(format!("{name}.wasm")))?;
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("{} cannot be run", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} failed: {status}", command.get_program().display());
+    }
+    Ok(())
+}
+
+fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+fn text(value: &Value) -> Result<&str> {
+    value.as_str().context("cargo metadata has no such text")
+}
