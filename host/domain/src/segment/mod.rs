@@ -1,9 +1,16 @@
 //! Segments: the documents, and the one meaning of every condition.
 
+pub mod condition;
+mod evaluate;
+mod expression;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
+
+pub use evaluate::{Answers, Leaves, Logic, Matcher, Truth};
+pub use expression::{Condition, Expression, Member, PredicateCondition, check};
 
 use crate::id::SegmentId;
 
