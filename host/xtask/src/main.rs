@@ -2,6 +2,8 @@
 
 mod plugins;
 
+use std::process::ExitCode;
+
 use anyhow::{Result, bail};
 
 /// A chore: name, what it does, how.
@@ -13,16 +15,23 @@ const CHORES: &[Chore] = &[(
     plugins::build,
 )];
 
-fn main() -> Result<()> {
-    let name = std::env::args().nth(1).unwrap_or_default();
-    match CHORES.iter().find(|(chore, ..)| *chore == name) {
-        Some((_, _, run)) => run(),
-        None => {
-            let list: String = CHORES
-                .iter()
-                .map(|(chore, what, _)| format!("\n  {chore:16} {what}"))
-                .collect();
-            bail!("usage: cargo xtask CHORE, where CHORE is one of{list}")
+fn main() -> ExitCode {
+    match run(std::env::args().nth(1).as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
         }
     }
+}
+
+fn run(name: Option<&str>) -> Result<()> {
+    if let Some((_, _, run)) = CHORES.iter().find(|(chore, ..)| Some(*chore) == name) {
+        return run();
+    }
+    let list: String = CHORES
+        .iter()
+        .map(|(chore, what, _)| format!("\n  {chore:16} {what}"))
+        .collect();
+    bail!("usage: cargo xtask CHORE, where CHORE is one of{list}")
 }

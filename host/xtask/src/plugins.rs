@@ -17,11 +17,11 @@ const KINDS: [(&str, &str); 2] = [("plugins", "plugins"), ("tests/fixtures/bad",
 
 /// A crate that builds to a component.
 struct Guest {
-    /// Name of the package, and of the file.
+    /// Name of the package: what cargo builds.
+    package: String,
+    /// Name of its folder: what the component is called.
     name: String,
-    /// Name of cargo's artifact.
-    artifact: String,
-    /// Below the target folder.
+    /// Where the component goes, below the target folder.
     folder: &'static str,
 }
 
@@ -36,7 +36,7 @@ pub fn build() -> Result<()> {
     let mut cargo = Command::new(cargo());
     cargo.args(["build", "--target", TARGET, "--profile", PROFILE]);
     for guest in &guests {
-        cargo.args(["--package", &guest.name]);
+        cargo.args(["--package", &guest.package]);
     }
     run(&mut cargo)?;
 
@@ -44,7 +44,7 @@ pub fn build() -> Result<()> {
         let built = target
             .join(TARGET)
             .join(PROFILE)
-            .join(format!("{}.wasm", guest.artifact));
+            .join(format!("{}.wasm", guest.package.replace('-', "_")));
         install(&built, &target.join(guest.folder), &guest.name)?;
     }
     Ok(())
@@ -83,13 +83,16 @@ fn guests(metadata: &Value) -> Result<Vec<Guest>> {
     let mut guests = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let manifest = PathBuf::from(text(&package["manifest_path"])?);
-        let parent = manifest.parent().and_then(Path::parent);
-        let kind = KINDS.iter().find(|(from, _)| parent == Some(&root.join(from)));
-        let Some((_, folder)) = kind else { continue };
-        let name = text(&package["name"])?.to_owned();
+        let source = manifest.parent().context("a manifest lies in a folder")?;
+        let kind = KINDS
+            .iter()
+            .find(|(from, _)| source.parent() == Some(&root.join(from)));
+        let (Some((_, folder)), Some(name)) = (kind, source.file_name()) else {
+            continue;
+        };
         guests.push(Guest {
-            artifact: name.replace('-', "_"),
-            name,
+            package: text(&package["name"])?.to_owned(),
+            name: name.to_string_lossy().into_owned(),
             folder,
         });
     }

@@ -57,22 +57,29 @@ pub fn report(message: &Message, outcome: &Outcome) {
 }
 
 async fn send_each<C: Channel>(channel: &C, batch: &[Message]) -> Vec<Outcome> {
-    let mut sending: FuturesUnordered<_> = batch
-        .iter()
-        .enumerate()
-        .map(|(index, message)| async move {
-            let outcome = channel.send(message).await;
-            report(message, &outcome);
-            (index, outcome)
-        })
-        .collect();
-    let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
-    while let Some((index, outcome)) = sending.next().await {
-        outcomes[index] = Some(outcome);
-    }
-    outcomes
+    join_all(batch.iter().map(|message| async move {
+        let outcome = channel.send(message).await;
+        report(message, &outcome);
+        outcome
+    }))
+    .await
+}
+
+/// Runs futures at the same time; results in their order.
+pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: FuturesUnordered<_> = futures
         .into_iter()
-        .map(|outcome| outcome.expect("the stream ends when every message has its outcome"))
+        .enumerate()
+        .map(|(index, future)| async move { (index, future.await) })
+        .collect();
+    let mut results: Vec<Option<F::Output>> = Vec::new();
+    results.resize_with(running.len(), || None);
+    while let Some((index, result)) = running.next().await {
+        results[index] = Some(result);
+    }
+    results
+        .into_iter()
+        .map(|result| result.expect("the stream ends when every future has ended"))
         .collect()
 }
 

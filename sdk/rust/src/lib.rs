@@ -47,7 +47,7 @@ pub mod testing;
 
 pub use channel::{
     Address, Channel, Event, EventKind, Message, Outcome, Part, Problem, Receipt, SendError, Webhook,
-    WebhookReply, report,
+    WebhookReply, join_all, report,
 };
 pub use columns::{ColumnKind, ColumnSpec, Memo, Row, Values};
 pub use personalizer::{Output, Personalizer};
