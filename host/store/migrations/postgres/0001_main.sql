@@ -1,0 +1,279 @@
+-- Times are milliseconds since 1970, UTC, unless a column says otherwise. Documents are Pinpoint's JSON
+-- as text: no query looks inside, so that they can be sealed. Every row belongs to an account and a
+-- region, itself or through its application.
+
+-- Facts about this database: identity, epoch, revision, default account, check of the master key.
+create table meta (
+    name text primary key,
+    value text not null
+);
+
+-- What signs requests. Secrets cannot be hashed, since the HMAC needs them.
+create table access_key (
+    access_key_id text primary key,
+    account_id text not null,
+    principal text not null,
+    secret_sealed bytea not null,
+    enabled smallint not null default 1,
+    created_at bigint not null
+);
+create index access_key_account on access_key (account_id);
+
+-- Applications. `app_no` keeps the rows of large tables small; `next_seq` is only ever raised, so that a
+-- seq never points at somebody else.
+create table app (
+    app_no bigint generated always as identity primary key,
+    app_id text not null,
+    account_id text not null,
+    region text not null,
+    name text not null,
+    settings text not null,
+    data_key_sealed bytea not null,
+    next_seq bigint not null default 0,
+    created_at bigint not null,
+    deleted_at bigint,
+    constraint app_id_unique unique (app_id)
+);
+create index app_tenant on app (account_id, region, app_id);
+
+create table tag (
+    account_id text not null,
+    region text not null,
+    arn text not null,
+    tag_key text not null,
+    tag_value text not null,
+    primary key (account_id, region, arn, tag_key)
+);
+
+-- The documents that enable a channel for an application.
+create table channel (
+    app_no bigint not null,
+    channel_type text not null,
+    document text not null,
+    version integer not null,
+    created_at bigint not null,
+    modified_at bigint not null,
+    primary key (app_no, channel_type)
+);
+
+-- Segments, campaigns and templates: what exists, and its versions. `app_no` 0: account-wide. A version's
+-- number is never given twice: `versions_made` is only ever raised.
+create table resource (
+    account_id text not null,
+    region text not null,
+    app_no bigint not null,
+    kind text not null,
+    resource_id text not null,
+    latest_version integer not null,
+    active_version integer not null,
+    versions_made integer not null,
+    state text not null,
+    due_at bigint,
+    created_at bigint not null,
+    modified_at bigint not null,
+    constraint resource_unique primary key (account_id, region, app_no, kind, resource_id)
+);
+create index resource_due on resource (kind, state, due_at);
+
+create table resource_version (
+    account_id text not null,
+    region text not null,
+    app_no bigint not null,
+    kind text not null,
+    resource_id text not null,
+    version integer not null,
+    document text not null,
+    created_at bigint not null,
+    modified_at bigint not null,
+    primary key (account_id, region, app_no, kind, resource_id, version)
+);
+
+-- Endpoints. Deleting empties the row (id, address, document) and keeps seq and rev, so that followers
+-- see the deletion and bitmaps stay true. `rev` rises with every change; see `dialect.rs`. `active` repeats
+-- the document's status for the index by which an address is taken over from its active holder.
+create table endpoint (
+    app_no bigint not null,
+    seq bigint not null,
+    endpoint_id text,
+    user_id text,
+    live smallint not null,
+    active smallint not null,
+    rev bigint not null,
+    effective_at bigint not null,
+    address_sealed bytea,
+    address_index bytea,
+    document text not null,
+    primary key (app_no, seq)
+);
+create unique index endpoint_id_unique on endpoint (app_no, endpoint_id);
+create index endpoint_user on endpoint (app_no, user_id) where user_id is not null;
+create index endpoint_address on endpoint (app_no, address_index) where active = 1;
+create index endpoint_rev on endpoint (app_no, rev);
+
+-- Users are documents of their own: all endpoints of a user share them.
+create table app_user (
+    app_no bigint not null,
+    user_id text not null,
+    live smallint not null,
+    rev bigint not null,
+    document text not null,
+    primary key (app_no, user_id)
+);
+create index app_user_rev on app_user (app_no, rev);
+
+-- Addresses that must not be sent to. `app_no` 0: in every application of the account. The address is
+-- only here as a keyed index. Each reason has its own row: lifting one does not lift the others.
+create table suppression (
+    account_id text not null,
+    channel_type text not null,
+    address_index bytea not null,
+    app_no bigint not null,
+    reason text not null,
+    suppressed_at bigint not null,
+    primary key (account_id, channel_type, address_index, app_no, reason)
+);
+
+-- Import jobs. `resume` is where a restarted server goes on.
+create table job (
+    app_no bigint not null,
+    job_id text not null,
+    segment_id text,
+    finished smallint not null,
+    document text not null,
+    resume text,
+    created_at bigint not null,
+    primary key (app_no, job_id)
+);
+create index job_unfinished on job (finished);
+
+-- Members of imported segments: a roaring bitmap of seq, and user ids as JSON.
+create table segment_members (
+    app_no bigint not null,
+    segment_id text not null,
+    version integer not null,
+    endpoints bytea not null,
+    users text not null,
+    primary key (app_no, segment_id, version)
+);
+
+-- Runs: one firing of a campaign. `recipients` (a roaring bitmap of seq) is the truth of who should be
+-- reached; `pins` holds the versions and settings that it uses.
+create table run (
+    run_no bigint generated always as identity primary key,
+    run_id text not null,
+    app_no bigint not null,
+    campaign_id text not null,
+    campaign_version integer not null,
+    parent_run_id text,
+    state text not null,
+    detail text,
+    scheduled_at bigint not null,
+    started_at bigint not null,
+    finished_at bigint,
+    deadline_at bigint,
+    total bigint not null,
+    treatment_totals text not null,
+    holdout_total bigint not null,
+    pins text not null,
+    recipients bytea not null,
+    constraint run_id_unique unique (run_id)
+);
+create index run_campaign on run (app_no, campaign_id, run_no);
+create index run_state on run (state);
+
+-- Chunks of a run: the unit that is claimed. Everything up to `cursor_seq` has a ledger or retry row.
+-- `token` fences off a worker whose lease was taken over.
+create table chunk (
+    run_no bigint not null,
+    chunk_no integer not null,
+    first_seq bigint not null,
+    last_seq bigint not null,
+    cursor_seq bigint,
+    sending_to bigint,
+    done smallint not null default 0,
+    token bigint not null default 0,
+    epoch bigint not null default 0,
+    lease_until bigint not null default 0,
+    accepted_sketch bytea,
+    primary key (run_no, chunk_no)
+);
+create index chunk_open on chunk (done, run_no, chunk_no);
+
+-- Exactly one row per recipient of a run. `treatment` 255: holdout. `reason` as in `domain::delivery`.
+create table ledger (
+    run_no bigint not null,
+    seq bigint not null,
+    treatment smallint not null,
+    reason smallint not null,
+    attempts smallint not null,
+    at bigint not null,
+    provider_id text,
+    detail text,
+    primary key (run_no, seq)
+);
+
+-- Messages that wait for another try. `lease_until`: somebody is trying.
+create table retry (
+    run_no bigint not null,
+    seq bigint not null,
+    treatment smallint not null,
+    attempt smallint not null,
+    due_at bigint not null,
+    lease_until bigint not null default 0,
+    epoch bigint not null default 0,
+    detail text not null,
+    primary key (run_no, seq)
+);
+create index retry_due on retry (due_at);
+
+-- Ledger rows by minute (minutes since 1970). `run_no` 0: direct messages. Each node (`writer`) adds to
+-- its own rows; readers sum.
+create table ledger_count (
+    app_no bigint not null,
+    run_no bigint not null,
+    treatment smallint not null,
+    minute bigint not null,
+    reason smallint not null,
+    writer bigint not null,
+    count bigint not null,
+    primary key (app_no, run_no, treatment, minute, reason, writer)
+);
+
+-- Direct messages: the intent is committed before hand-over (`reason` null), the outcome behind it.
+create table direct_message (
+    message_id text primary key,
+    app_no bigint not null,
+    request_id text not null,
+    channel_type text not null,
+    seq bigint,
+    address_index bytea not null,
+    intended_at bigint not null,
+    epoch bigint not null,
+    finished_at bigint,
+    reason smallint,
+    provider_id text,
+    detail text
+);
+create index direct_message_open on direct_message (intended_at) where reason is null;
+
+-- Plugins installed through the API; owner '' is the server.
+create table plugin (
+    owner text not null,
+    name text not null,
+    digest text not null,
+    component bytea not null,
+    grants text not null,
+    installed_at bigint not null,
+    primary key (owner, name)
+);
+
+-- Small values of plugins, private to plugin and application.
+create table plugin_value (
+    app_id text not null,
+    plugin text not null,
+    name text not null,
+    value_sealed bytea not null,
+    expires_at bigint,
+    primary key (app_id, plugin, name)
+);
+create index plugin_value_expiry on plugin_value (expires_at) where expires_at is not null;

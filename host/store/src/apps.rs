@@ -1,0 +1,257 @@
+//! Applications and their settings.
+
+use std::sync::Arc;
+
+use pinion_domain as domain;
+use pinion_domain::app::{App, ApplicationSettings, CreateApplication};
+use pinion_domain::clock::iso;
+use pinion_domain::id::{AppId, Tenant, fresh_id};
+use pinion_domain::page::{Page, PageRequest};
+use rand::RngExt;
+use sqlx::FromRow;
+
+use crate::backend::{read, write};
+use crate::seal::Sealer;
+use crate::{AppKeys, AppRef, Error, Lane, Result, Store};
+
+#[derive(FromRow)]
+struct Row {
+    app_no: i64,
+    app_id: String,
+    account_id: String,
+    region: String,
+    name: String,
+    settings: String,
+    data_key_sealed: Vec<u8>,
+    created_at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "select app_no, app_id, account_id, region, name, settings, data_key_sealed, created_at from app"
+    };
+}
+
+impl Store {
+    /// Makes an application, with a data key of its own.
+    pub async fn create_app(&self, tenant: &Tenant, create: CreateApplication) -> Result<App> {
+        struct Input {
+            tenant: Tenant,
+            id: AppId,
+            create: CreateApplication,
+            data_key_sealed: Vec<u8>,
+        }
+        let id = AppId::from(fresh_id());
+        let data_key: [u8; 32] = rand::rng().random();
+        let input = Input {
+            tenant: tenant.clone(),
+            data_key_sealed: self.wrapping_key().seal(&data_key, id.as_str()),
+            id: id.clone(),
+            create,
+        };
+        let tags = input.create.tags.clone();
+        self.inner
+            .main
+            .write(Lane::Interactive, input, |tx, input| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    write!(tx, |db| sqlx::query(
+                        "insert into app (app_id, account_id, region, name, settings, data_key_sealed, created_at)
+                         values ($1, $2, $3, $4, '{}', $5, $6)"
+                    )
+                    .bind(input.id.as_str())
+                    .bind(input.tenant.account.as_str())
+                    .bind(input.tenant.region.as_str())
+                    .bind(&input.create.name)
+                    .bind(&input.data_key_sealed)
+                    .bind(now)
+                    .execute(&mut *db)
+                    .await
+                    .map(drop))?;
+                    Ok(())
+                })
+            })
+            .await?;
+        if !tags.is_empty() {
+            let arn = domain::arn::Arn::new(tenant, format!("apps/{id}")).to_string();
+            self.put_tags(tenant, &arn, tags).await?;
+        }
+        let app = self.app(tenant, &id).await?.ok_or_else(|| Error::corrupt("app", "it vanished"))?;
+        self.describe_app(&app).await
+    }
+
+    /// The application, if it is in the tenant's world.
+    pub async fn app(&self, tenant: &Tenant, id: &AppId) -> Result<Option<AppRef>> {
+        if let Some(app) = self.inner.apps.read().get(id) {
+            return Ok((app.tenant == *tenant).then(|| app.clone()));
+        }
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where app_id = $1 and deleted_at is null"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await)?;
+        let Some(row) = row else { return Ok(None) };
+        let app = self.remember(&row)?;
+        Ok((app.tenant == *tenant).then_some(app))
+    }
+
+    /// The application of that number, for work that began under its tenant.
+    pub async fn app_by_no(&self, no: i64) -> Result<Option<AppRef>> {
+        if let Some(app) = self.inner.apps.read().values().find(|app| app.no == no) {
+            return Ok(Some(app.clone()));
+        }
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where app_no = $1 and deleted_at is null"
+        ))
+        .bind(no)
+        .fetch_optional(db)
+        .await)?;
+        row.map(|row| self.remember(&row)).transpose()
+    }
+
+    /// Every application of every tenant, for background work.
+    pub async fn all_apps(&self) -> Result<Vec<AppRef>> {
+        let rows: Vec<Row> =
+            read!(self.inner.main.pools, |db| sqlx::query_as(concat!(columns!(), " where deleted_at is null"))
+                .fetch_all(db)
+                .await)?;
+        rows.iter().map(|row| self.remember(row)).collect()
+    }
+
+    /// Name, settings and creation date.
+    pub async fn describe_app(&self, app: &AppRef) -> Result<App> {
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where app_no = $1 and deleted_at is null"
+        ))
+        .bind(app.no)
+        .fetch_optional(db)
+        .await)?;
+        describe(row.ok_or_else(|| domain::Error::not_found("application", app.id.as_str()))?)
+    }
+
+    /// The tenant's applications, by id.
+    pub async fn list_apps(&self, tenant: &Tenant, page: &PageRequest) -> Result<Page<App>> {
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where account_id = $1 and region = $2 and deleted_at is null and app_id > $3 order by app_id limit $4"
+        ))
+        .bind(tenant.account.as_str())
+        .bind(tenant.region.as_str())
+        .bind(page.after.as_deref().unwrap_or(""))
+        .bind(i64::from(page.size) + 1)
+        .fetch_all(db)
+        .await)?;
+        let apps = rows.into_iter().map(describe).collect::<Result<Vec<App>>>()?;
+        Ok(Page::of(apps, page.size, |app| app.id.to_string()))
+    }
+
+    /// Removes an application from sight. Its rows go with it by and by; its id never comes back.
+    pub async fn delete_app(&self, app: &AppRef) -> Result<App> {
+        let described = self.describe_app(app).await?;
+        self.inner
+            .main
+            .write(Lane::Interactive, app.no, |tx, no| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    write!(tx, |db| {
+                        sqlx::query("update app set deleted_at = $2, data_key_sealed = $3 where app_no = $1")
+                            .bind(*no)
+                            .bind(now)
+                            // Without its key the application's addresses are unreadable at once.
+                            .bind(Vec::<u8>::new())
+                            .execute(&mut *db)
+                            .await?;
+                        sqlx::query("update run set state = 'CANCELLED' where app_no = $1 and state in ('RUNNING', 'PAUSED')")
+                            .bind(*no)
+                            .execute(&mut *db)
+                            .await?;
+                        for sql in [
+                            "delete from endpoint where app_no = $1",
+                            "delete from app_user where app_no = $1",
+                            "delete from resource where app_no = $1",
+                            "delete from resource_version where app_no = $1",
+                            "delete from channel where app_no = $1",
+                        ] {
+                            sqlx::query(sql).bind(*no).execute(&mut *db).await?;
+                        }
+                    });
+                    Ok(())
+                })
+            })
+            .await?;
+        self.inner.apps.write().remove(&app.id);
+        Ok(described)
+    }
+
+    /// Takes over the parts that `change` names and keeps the rest.
+    pub async fn update_settings(
+        &self,
+        app: &AppRef,
+        change: ApplicationSettings,
+    ) -> Result<ApplicationSettings> {
+        self.inner
+            .main
+            .write(Lane::Interactive, (app.no, change), |tx, (no, change)| {
+                Box::pin(async move {
+                    let now = iso(tx.now);
+                    write!(tx, |db| {
+                        let text: String = sqlx::query_scalar("select settings from app where app_no = $1")
+                            .bind(*no)
+                            .fetch_one(&mut *db)
+                            .await?;
+                        let mut settings: ApplicationSettings =
+                            serde_json::from_str(&text).map_err(|error| Error::corrupt("settings", error))?;
+                        settings.merge(ApplicationSettings { last_modified_date: Some(now), ..change.clone() });
+                        let text = serde_json::to_string(&settings)
+                            .map_err(|error| Error::corrupt("settings", error))?;
+                        sqlx::query("update app set settings = $2 where app_no = $1")
+                            .bind(*no)
+                            .bind(text)
+                            .execute(&mut *db)
+                            .await?;
+                        Ok(settings)
+                    })
+                })
+            })
+            .await
+    }
+
+    fn wrapping_key(&self) -> Sealer {
+        Sealer::new(&self.inner.master.derive("data-keys"))
+    }
+
+    fn remember(&self, row: &Row) -> Result<AppRef> {
+        let id = AppId::from(row.app_id.as_str());
+        let key = self.wrapping_key().open(&row.data_key_sealed, id.as_str(), "data key")?;
+        let key: [u8; 32] = key.as_slice().try_into().map_err(|_| Error::Sealed("data key"))?;
+        let tenant =
+            Tenant { account: row.account_id.as_str().into(), region: row.region.as_str().into() };
+        let app = AppRef {
+            no: row.app_no,
+            id: id.clone(),
+            keys: Arc::new(AppKeys {
+                sealer: Sealer::new(&key),
+                index: self.account_index_key(&tenant.account),
+            }),
+            tenant,
+        };
+        self.inner.apps.write().insert(id, app.clone());
+        Ok(app)
+    }
+}
+
+fn describe(row: Row) -> Result<App> {
+    let created = jiff::Timestamp::from_millisecond(row.created_at)
+        .map_err(|error| Error::corrupt("application", error))?;
+    Ok(App {
+        id: row.app_id.into(),
+        tenant: Tenant { account: row.account_id.into(), region: row.region.into() },
+        name: row.name,
+        creation_date: iso(created),
+        settings: serde_json::from_str(&row.settings).map_err(|error| Error::corrupt("settings", error))?,
+    })
+}

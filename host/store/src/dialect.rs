@@ -1,0 +1,207 @@
+//! What differs between the two databases, side by side.
+//!
+//! | | SQLite | PostgreSQL |
+//! |---|---|---|
+//! | begin | `begin immediate`, one writer | `begin` |
+//! | `rev` | a counter in `meta`, raised by the writer | epoch and transaction id |
+//! | followers read up to | everything | the oldest transaction that still runs |
+//! | lock suffix | none | `for update` |
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection as _};
+
+use crate::backend::{Connection, Pools};
+use crate::{Error, Result};
+
+/// Revisions of PostgreSQL are `epoch << EPOCH_SHIFT | transaction id`.
+const EPOCH_SHIFT: u32 = 44;
+
+/// Where a database is, and how to connect to it.
+#[derive(Clone, Debug)]
+pub(crate) enum Connector {
+    Sqlite(PathBuf),
+    Postgres { options: Box<PgConnectOptions>, epoch: i64 },
+}
+
+impl Connector {
+    /// A file, made if it is not there.
+    pub(crate) fn sqlite(path: PathBuf) -> Self {
+        Self::Sqlite(path)
+    }
+
+    /// A server. The epoch is not known before the first connection: see [`Connector::set_epoch`].
+    pub(crate) fn postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| Error::Setup(format!("database.url: {error}")))?
+            .application_name("pinion");
+        Ok(Self::Postgres { options: Box::new(options), epoch: 0 })
+    }
+
+    pub(crate) fn set_epoch(&mut self, restored: i64) {
+        if let Self::Postgres { epoch, .. } = self {
+            *epoch = restored;
+        }
+    }
+
+    /// A connection for the writer.
+    pub(crate) async fn connect(&self) -> Result<Connection> {
+        Ok(match self {
+            Self::Sqlite(path) => Connection::Sqlite(sqlite_options(path).connect().await?),
+            Self::Postgres { options, .. } => {
+                let mut connection = options.connect().await?;
+                let epoch = self.epoch();
+                sqlx::query("select set_config('pinion.epoch', $1, false)")
+                    .bind(epoch.to_string())
+                    .execute(&mut connection)
+                    .await?;
+                Connection::Postgres(connection)
+            }
+        })
+    }
+
+    /// Connections for readers. SQLite's can only read.
+    pub(crate) async fn pool(&self) -> Result<Pools> {
+        Ok(match self {
+            Self::Sqlite(path) => Pools::Sqlite(
+                SqlitePoolOptions::new()
+                    .max_connections(8)
+                    .acquire_timeout(Duration::from_secs(30))
+                    .connect_with(sqlite_options(path).read_only(true).create_if_missing(false))
+                    .await?,
+            ),
+            Self::Postgres { options, .. } => Pools::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(16)
+                    .acquire_timeout(Duration::from_secs(30))
+                    .connect_with(options.as_ref().clone())
+                    .await?,
+            ),
+        })
+    }
+
+    pub(crate) fn epoch(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres { epoch, .. } => *epoch,
+        }
+    }
+}
+
+fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An answer means durable: NORMAL would lose acknowledged writes on power loss.
+        .synchronous(SqliteSynchronous::Full)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        .pragma("cache_size", "-65536")
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", "4000")
+        .statement_cache_capacity(256)
+        
+}
+
+impl Connection {
+    /// Begins a transaction and tells its revision.
+    ///
+    /// The events file has no followers, so it does without revisions.
+    pub(crate) async fn begin(&mut self, revisions: bool) -> Result<i64> {
+        match self {
+            Self::Sqlite(db) => begin_sqlite(db, revisions).await,
+            Self::Postgres(db) => begin_postgres(db, revisions).await,
+        }
+    }
+
+    /// What a `select` ends with that keeps other writers off its rows until the commit.
+    pub(crate) fn lock_suffix(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " for update",
+        }
+    }
+
+    /// `commit` or `rollback`.
+    pub(crate) async fn finish(&mut self, how: &'static str) -> Result<()> {
+        match self {
+            Self::Sqlite(db) => sqlx::raw_sql(how).execute(&mut *db).await.map(drop)?,
+            Self::Postgres(db) => sqlx::raw_sql(how).execute(&mut *db).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Hangs up; errors have no use for anybody.
+    pub(crate) async fn close(self) {
+        let _ = match self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+        };
+    }
+}
+
+async fn begin_sqlite(db: &mut SqliteConnection, revisions: bool) -> Result<i64> {
+    sqlx::raw_sql("begin immediate").execute(&mut *db).await?;
+    if !revisions {
+        return Ok(0);
+    }
+    Ok(sqlx::query_scalar(
+        "update meta set value = cast(value as integer) + 1 where name = 'rev' returning cast(value as integer)",
+    )
+    .fetch_one(&mut *db)
+    .await?)
+}
+
+async fn begin_postgres(db: &mut PgConnection, revisions: bool) -> Result<i64> {
+    sqlx::raw_sql("begin").execute(&mut *db).await?;
+    if !revisions {
+        return Ok(0);
+    }
+    let (xid, epoch): (i64, i64) = sqlx::query_as(
+        "select pg_current_xact_id()::text::bigint, current_setting('pinion.epoch')::bigint",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    Ok(epoch << EPOCH_SHIFT | xid)
+}
+
+impl Pools {
+    /// The revision up to which everything is committed: a follower reads `rev <= this` and misses
+    /// nothing. On PostgreSQL commits are not in the order of their ids, so it stops before the oldest
+    /// transaction that still runs.
+    pub(crate) async fn settled_rev(&self, epoch: i64) -> Result<i64> {
+        match self {
+            Self::Sqlite(db) => {
+                let rev: i64 = sqlx::query_scalar("select cast(value as integer) from meta where name = 'rev'")
+                    .fetch_one(db)
+                    .await?;
+                Ok(rev)
+            }
+            Self::Postgres(db) => {
+                let oldest: i64 =
+                    sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+                        .fetch_one(db)
+                        .await?;
+                Ok(epoch << EPOCH_SHIFT | (oldest - 1))
+            }
+        }
+    }
+
+    /// Hangs up.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+        }
+    }
+}

@@ -1,0 +1,655 @@
+//! Segments, campaigns and templates: JSON documents with versions.
+//!
+//! A version's number is given once: after the newest version was deleted, the next one still gets a
+//! higher number, so that what pinned a version never means another.
+
+use jiff::Timestamp;
+use pinion_domain as domain;
+use pinion_domain::campaign::CampaignDocument;
+use pinion_domain::clock::iso;
+use pinion_domain::id::Tenant;
+use pinion_domain::page::{Page, PageRequest};
+use pinion_domain::segment::SegmentDocument;
+use pinion_domain::template::EmailTemplate;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::backend::{PageKey, instant, read, write};
+use crate::writer::Tx;
+use crate::{AppRef, Error, Lane, Result, Store};
+
+/// What is stored in versions.
+pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The name in the database.
+    const KIND: &'static str;
+    /// The name in messages.
+    const NOUN: &'static str;
+}
+
+impl Document for SegmentDocument {
+    const KIND: &'static str = "segment";
+    const NOUN: &'static str = "segment";
+}
+
+impl Document for CampaignDocument {
+    const KIND: &'static str = "campaign";
+    const NOUN: &'static str = "campaign";
+}
+
+impl Document for EmailTemplate {
+    const KIND: &'static str = "email_template";
+    const NOUN: &'static str = "email template";
+}
+
+/// Where a document's id is looked up: an application, or the whole tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Whose and where.
+    pub tenant: &'a Tenant,
+    /// `None`: account-wide, as templates are.
+    pub app: Option<&'a AppRef>,
+}
+
+impl<'a> From<&'a AppRef> for Scope<'a> {
+    fn from(app: &'a AppRef) -> Self {
+        Self { tenant: &app.tenant, app: Some(app) }
+    }
+}
+
+impl<'a> From<&'a Tenant> for Scope<'a> {
+    fn from(tenant: &'a Tenant) -> Self {
+        Self { tenant, app: None }
+    }
+}
+
+/// One version of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned<D> {
+    /// The resource's id or, of a template, its name.
+    pub id: String,
+    /// Which version this is, from 1.
+    pub version: u32,
+    /// The version that serves.
+    pub active_version: u32,
+    /// The newest version.
+    pub latest_version: u32,
+    /// What was written.
+    pub document: D,
+    /// The resource's state, such as a campaign's status.
+    pub state: String,
+    /// When something is to happen.
+    pub due_at: Option<Timestamp>,
+    /// ISO instant at which the resource was made.
+    pub creation_date: String,
+    /// ISO instant at which this version was made.
+    pub version_date: String,
+    /// ISO instant at which this version was last written.
+    pub last_modified_date: String,
+}
+
+/// How an update is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Beside the versions before it.
+    NewVersion {
+        /// Does the new version serve from now on?
+        activate: bool,
+    },
+    /// In place of the newest version.
+    OverwriteLatest,
+}
+
+/// What an update makes of the newest version: the document, its state and when it is due.
+type Change<D> = Box<dyn Fn(Versioned<D>) -> domain::Result<(D, String, Option<Timestamp>)> + Send + Sync>;
+
+/// The columns that name a resource.
+#[derive(Clone, Debug)]
+struct Key {
+    account: String,
+    region: String,
+    app_no: i64,
+    kind: &'static str,
+    id: String,
+}
+
+impl Key {
+    fn new<D: Document>(scope: Scope<'_>, id: &str) -> Self {
+        Self {
+            account: scope.tenant.account.to_string(),
+            region: scope.tenant.region.to_string(),
+            app_no: scope.app.map_or(0, |app| app.no),
+            kind: D::KIND,
+            id: id.to_owned(),
+        }
+    }
+}
+
+/// Binds the columns of a [`Key`] to `$1` .. `$5`.
+macro_rules! bind_key {
+    ($query:expr, $key:expr) => {
+        $query
+            .bind(&$key.account)
+            .bind(&$key.region)
+            .bind($key.app_no)
+            .bind($key.kind)
+            .bind(&$key.id)
+    };
+}
+
+/// The condition that goes with [`bind_key`].
+macro_rules! is_key {
+    () => {
+        " account_id = $1 and region = $2 and app_no = $3 and kind = $4 and resource_id = $5 "
+    };
+}
+
+macro_rules! versions {
+    ($condition:literal) => {
+        concat!(
+            "select r.app_no, r.resource_id, v.version, r.active_version, r.latest_version, v.document, r.state,
+                    r.due_at, r.created_at, v.created_at as version_at, v.modified_at
+             from resource r
+             join resource_version v on v.account_id = r.account_id and v.region = r.region
+                 and v.app_no = r.app_no and v.kind = r.kind and v.resource_id = r.resource_id
+             where ",
+            $condition
+        )
+    };
+}
+
+#[derive(FromRow)]
+struct Row {
+    app_no: i64,
+    resource_id: String,
+    version: i32,
+    active_version: i32,
+    latest_version: i32,
+    document: String,
+    state: String,
+    due_at: Option<i64>,
+    created_at: i64,
+    version_at: i64,
+    modified_at: i64,
+}
+
+impl Store {
+    /// Makes a document, with version 1. [`domain::Error::Conflict`] if the id is taken.
+    pub async fn create_document<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        document: D,
+        state: &str,
+        due_at: Option<Timestamp>,
+    ) -> Result<Versioned<D>> {
+        let key = Key::new::<D>(scope.into(), id);
+        self.inner
+            .main
+            .write(
+                Lane::Interactive,
+                (key, document, state.to_owned(), due_at),
+                |tx, (key, document, state, due_at)| Box::pin(create(tx, key, document, state, *due_at)),
+            )
+            .await
+    }
+
+    /// A version of a document; `None` means the active one.
+    pub async fn document<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        version: Option<u32>,
+    ) -> Result<Option<Versioned<D>>> {
+        let key = Key::new::<D>(scope.into(), id);
+        let row: Option<Row> = read!(self.inner.main.pools, |db| bind_key!(
+            sqlx::query_as(versions!(
+                "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and r.resource_id = $5
+                 and v.version = coalesce($6, r.active_version)"
+            )),
+            key
+        )
+        .bind(version.map(column))
+        .fetch_optional(db)
+        .await)?;
+        row.map(decode).transpose()
+    }
+
+    /// Reads the newest version, lets `change` make the next one of it, and keeps that: nobody else can
+    /// write in between. `change` may be called more than once. `None` if there is no such document.
+    pub async fn update_document<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        write: Write,
+        change: impl Fn(Versioned<D>) -> domain::Result<(D, String, Option<Timestamp>)> + Send + Sync + 'static,
+    ) -> Result<Option<Versioned<D>>> {
+        let key = Key::new::<D>(scope.into(), id);
+        let change: Change<D> = Box::new(change);
+        self.inner
+            .main
+            .write(Lane::Interactive, (key, write, change), |tx, (key, write, change)| {
+                Box::pin(update(tx, key, *write, change))
+            })
+            .await
+    }
+
+    /// Lets another version serve; `false` if there is no such version.
+    pub async fn set_active_version<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        version: u32,
+    ) -> Result<bool> {
+        let key = Key::new::<D>(scope.into(), id);
+        self.inner
+            .main
+            .write(Lane::Interactive, (key, version), |tx, (key, version)| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    let changed = write!(tx, |db| bind_key!(
+                        sqlx::query(concat!(
+                            "update resource set active_version = $6, modified_at = $7 where",
+                            is_key!(),
+                            "and exists (select 1 from resource_version where",
+                            is_key!(),
+                            "and version = $6)"
+                        )),
+                        key
+                    )
+                    .bind(column(*version))
+                    .bind(now)
+                    .execute(&mut *db)
+                    .await?
+                    .rows_affected());
+                    Ok(changed > 0)
+                })
+            })
+            .await
+    }
+
+    /// The active version of each document whose id begins with `prefix`, oldest document first.
+    pub async fn documents<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        prefix: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<D>>> {
+        let prefix = prefix.unwrap_or("");
+        let key = Key::new::<D>(scope.into(), prefix);
+        let after = PageKey::oldest_first(page)?;
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| bind_key!(
+            sqlx::query_as(versions!(
+                "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4
+                 and substr(r.resource_id, 1, $6) = $5 and v.version = r.active_version
+                 and (r.created_at > $7 or (r.created_at = $7 and r.resource_id > $8))
+                 order by r.created_at, r.resource_id limit $9"
+            )),
+            key
+        )
+        .bind(i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX))
+        .bind(after.at)
+        .bind(&after.id)
+        .bind(i64::from(page.size) + 1)
+        .fetch_all(db)
+        .await)?;
+        decode_page(Page::of(rows, page.size, |row| PageKey::write(row.created_at, &row.resource_id)))
+    }
+
+    /// All versions of a document, newest first.
+    pub async fn document_versions<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<D>>> {
+        let key = Key::new::<D>(scope.into(), id);
+        let below = match page.after.as_deref() {
+            None => i32::MAX,
+            Some(after) => after.parse().map_err(|_| PageKey::foreign())?,
+        };
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| bind_key!(
+            sqlx::query_as(versions!(
+                "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and r.resource_id = $5
+                 and v.version < $6 order by v.version desc limit $7"
+            )),
+            key
+        )
+        .bind(below)
+        .bind(i64::from(page.size) + 1)
+        .fetch_all(db)
+        .await)?;
+        decode_page(Page::of(rows, page.size, |row| row.version.to_string()))
+    }
+
+    /// Deletes a version, or with `None` the document; tells what it was (of a document: its active
+    /// version). With its last version the document goes too; if the active version goes, the newest
+    /// that is left serves.
+    pub async fn delete_document<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        version: Option<u32>,
+    ) -> Result<Option<Versioned<D>>> {
+        let key = Key::new::<D>(scope.into(), id);
+        self.inner
+            .main
+            .write(Lane::Interactive, (key, version), |tx, (key, version)| Box::pin(delete(tx, key, *version)))
+            .await
+    }
+
+    /// Sets state and due time, if the state is one of `only_if`; `false` if it is not, or there is no
+    /// such document.
+    pub async fn set_document_state<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        state: &str,
+        due_at: Option<Timestamp>,
+        only_if: Option<&[&str]>,
+    ) -> Result<bool> {
+        let key = Key::new::<D>(scope.into(), id);
+        let only_if: Option<Vec<String>> =
+            only_if.map(|states| states.iter().map(|state| (*state).to_owned()).collect());
+        self.inner
+            .main
+            .write(
+                Lane::Interactive,
+                (key, state.to_owned(), due_at, only_if),
+                |tx, (key, state, due_at, only_if)| {
+                    Box::pin(async move {
+                        let Some((before, _)) = lock(tx, key).await? else { return Ok(false) };
+                        if only_if.as_ref().is_some_and(|states| !states.contains(&before)) {
+                            return Ok(false);
+                        }
+                        write!(tx, |db| bind_key!(
+                            sqlx::query(concat!("update resource set state = $6, due_at = $7 where", is_key!())),
+                            key
+                        )
+                        .bind(state)
+                        .bind(due_at.map(Timestamp::as_millisecond))
+                        .execute(&mut *db)
+                        .await
+                        .map(drop))?;
+                        Ok(true)
+                    })
+                },
+            )
+            .await
+    }
+
+    /// The active versions of documents of all applications that are in one of the states and due,
+    /// the longest due first.
+    pub async fn due_documents<D: Document>(
+        &self,
+        state_in: &[&str],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(AppRef, Versioned<D>)>> {
+        let mut rows: Vec<Row> = Vec::new();
+        for state in state_in {
+            let found: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(versions!(
+                "r.kind = $1 and r.state = $2 and r.due_at <= $3 and v.version = r.active_version
+                 order by r.due_at limit $4"
+            ))
+            .bind(D::KIND)
+            .bind(*state)
+            .bind(now.as_millisecond())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(db)
+            .await)?;
+            rows.extend(found);
+        }
+        rows.sort_by_key(|row| row.due_at);
+        rows.truncate(limit);
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(app) = self.app_by_no(row.app_no).await? {
+                due.push((app, decode(row)?));
+            }
+        }
+        Ok(due)
+    }
+}
+
+async fn create<D: Document>(
+    tx: &mut Tx,
+    key: &Key,
+    document: &D,
+    state: &str,
+    due_at: Option<Timestamp>,
+) -> Result<Versioned<D>> {
+    let now = tx.now;
+    let made = write!(tx, |db| bind_key!(
+        sqlx::query(
+            "insert into resource (account_id, region, app_no, kind, resource_id, latest_version, active_version,
+                                   versions_made, state, due_at, created_at, modified_at)
+             values ($1, $2, $3, $4, $5, 1, 1, 1, $6, $7, $8, $8)
+             on conflict (account_id, region, app_no, kind, resource_id) do nothing"
+        ),
+        key
+    )
+    .bind(state)
+    .bind(due_at.map(Timestamp::as_millisecond))
+    .bind(now.as_millisecond())
+    .execute(&mut *db)
+    .await?
+    .rows_affected());
+    if made == 0 {
+        return Err(domain::Error::Conflict(format!("{} {} exists already", D::NOUN, key.id)).into());
+    }
+    insert_version(tx, key, 1, document).await?;
+    Ok(Versioned {
+        id: key.id.clone(),
+        version: 1,
+        active_version: 1,
+        latest_version: 1,
+        document: document.clone(),
+        state: state.to_owned(),
+        due_at,
+        creation_date: iso(now),
+        version_date: iso(now),
+        last_modified_date: iso(now),
+    })
+}
+
+async fn update<D: Document>(
+    tx: &mut Tx,
+    key: &Key,
+    write: Write,
+    change: &Change<D>,
+) -> Result<Option<Versioned<D>>> {
+    let Some((_, versions_made)) = lock(tx, key).await? else { return Ok(None) };
+    let before: Versioned<D> = read_version(tx, key, None)
+        .await?
+        .ok_or_else(|| Error::corrupt(format!("{} {}", D::NOUN, key.id), "its newest version is missing"))?;
+    let now = tx.now;
+    let mut after = before.clone();
+    (after.document, after.state, after.due_at) = change(before)?;
+    after.last_modified_date = iso(now);
+    let mut numbers = versions_made;
+    match write {
+        Write::NewVersion { activate } => {
+            numbers += 1;
+            after.version = number(numbers)?;
+            after.latest_version = after.version;
+            after.version_date = iso(now);
+            if activate {
+                after.active_version = after.version;
+            }
+            insert_version(tx, key, numbers, &after.document).await?;
+        }
+        Write::OverwriteLatest => {
+            write!(tx, |db| bind_key!(
+                sqlx::query(concat!(
+                    "update resource_version set document = $7, modified_at = $8 where",
+                    is_key!(),
+                    "and version = $6"
+                )),
+                key
+            )
+            .bind(column(after.version))
+            .bind(encode(&after.document)?)
+            .bind(now.as_millisecond())
+            .execute(&mut *db)
+            .await
+            .map(drop))?;
+        }
+    }
+    write!(tx, |db| bind_key!(
+        sqlx::query(concat!(
+            "update resource set latest_version = $6, active_version = $7, versions_made = $8, state = $9,
+                                 due_at = $10, modified_at = $11
+             where",
+            is_key!()
+        )),
+        key
+    )
+    .bind(column(after.latest_version))
+    .bind(column(after.active_version))
+    .bind(numbers)
+    .bind(&after.state)
+    .bind(after.due_at.map(Timestamp::as_millisecond))
+    .bind(now.as_millisecond())
+    .execute(&mut *db)
+    .await
+    .map(drop))?;
+    Ok(Some(after))
+}
+
+async fn delete<D: Document>(tx: &mut Tx, key: &Key, version: Option<u32>) -> Result<Option<Versioned<D>>> {
+    if lock(tx, key).await?.is_none() {
+        return Ok(None);
+    }
+    let active = match version {
+        Some(version) => Some(version),
+        None => read_version::<D>(tx, key, None).await?.map(|latest| latest.active_version),
+    };
+    let Some(gone) = read_version::<D>(tx, key, active).await? else { return Ok(None) };
+    // Version 0 is nobody's: it stands for all.
+    let which = version.map_or(0, column);
+    write!(tx, |db| bind_key!(
+        sqlx::query(concat!(
+            "delete from resource_version where",
+            is_key!(),
+            "and (version = $6 or $6 = 0)"
+        )),
+        key
+    )
+    .bind(which)
+    .execute(&mut *db)
+    .await
+    .map(drop))?;
+    let left: Option<i32> = write!(tx, |db| bind_key!(
+        sqlx::query_scalar(concat!("select max(version) from resource_version where", is_key!())),
+        key
+    )
+    .fetch_one(&mut *db)
+    .await)?;
+    let active = column(gone.active_version);
+    match left {
+        None => write!(tx, |db| bind_key!(
+            sqlx::query(concat!("delete from resource where", is_key!())),
+            key
+        )
+        .execute(&mut *db)
+        .await
+        .map(drop))?,
+        Some(latest) => write!(tx, |db| bind_key!(
+            sqlx::query(concat!(
+                "update resource set latest_version = $6, active_version = $7 where",
+                is_key!()
+            )),
+            key
+        )
+        .bind(latest)
+        .bind(if which == active { latest } else { active })
+        .execute(&mut *db)
+        .await
+        .map(drop))?,
+    }
+    Ok(Some(gone))
+}
+
+/// Keeps other writers off the resource until the commit; tells its state and how many versions were
+/// ever made.
+async fn lock(tx: &mut Tx, key: &Key) -> Result<Option<(String, i32)>> {
+    let lock = tx.connection.lock_suffix();
+    let sql = format!("select state, versions_made from resource where{}{lock}", is_key!());
+    Ok(write!(tx, |db| bind_key!(sqlx::query_as(AssertSqlSafe(sql)), key).fetch_optional(&mut *db).await)?)
+}
+
+/// A version inside a transaction; `None` means the newest.
+async fn read_version<D: Document>(
+    tx: &mut Tx,
+    key: &Key,
+    version: Option<u32>,
+) -> Result<Option<Versioned<D>>> {
+    let row: Option<Row> = write!(tx, |db| bind_key!(
+        sqlx::query_as(versions!(
+            "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and r.resource_id = $5
+             and v.version = coalesce($6, r.latest_version)"
+        )),
+        key
+    )
+    .bind(version.map(column))
+    .fetch_optional(&mut *db)
+    .await)?;
+    row.map(decode).transpose()
+}
+
+async fn insert_version<D: Document>(tx: &mut Tx, key: &Key, version: i32, document: &D) -> Result<()> {
+    let now = tx.now.as_millisecond();
+    let document = encode(document)?;
+    write!(tx, |db| bind_key!(
+        sqlx::query(
+            "insert into resource_version (account_id, region, app_no, kind, resource_id, version, document,
+                                           created_at, modified_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
+        ),
+        key
+    )
+    .bind(version)
+    .bind(document)
+    .bind(now)
+    .execute(&mut *db)
+    .await
+    .map(drop))?;
+    Ok(())
+}
+
+fn encode<D: Document>(document: &D) -> Result<String> {
+    serde_json::to_string(document).map_err(|error| Error::corrupt(D::NOUN, error))
+}
+
+fn decode<D: Document>(row: Row) -> Result<Versioned<D>> {
+    Ok(Versioned {
+        document: serde_json::from_str(&row.document)
+            .map_err(|error| Error::corrupt(format!("{} {}", D::NOUN, row.resource_id), error))?,
+        id: row.resource_id,
+        version: number(row.version)?,
+        active_version: number(row.active_version)?,
+        latest_version: number(row.latest_version)?,
+        state: row.state,
+        due_at: row.due_at.map(instant).transpose()?,
+        creation_date: iso(instant(row.created_at)?),
+        version_date: iso(instant(row.version_at)?),
+        last_modified_date: iso(instant(row.modified_at)?),
+    })
+}
+
+fn decode_page<D: Document>(page: Page<Row>) -> Result<Page<Versioned<D>>> {
+    Ok(Page {
+        items: page.items.into_iter().map(decode).collect::<Result<_>>()?,
+        next_token: page.next_token,
+    })
+}
+
+fn number(column: i32) -> Result<u32> {
+    u32::try_from(column).map_err(|error| Error::corrupt("version", error))
+}
+
+/// Versions that no column holds do not exist: they find nothing.
+fn column(version: u32) -> i32 {
+    i32::try_from(version).unwrap_or(-1)
+}

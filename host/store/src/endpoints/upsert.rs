@@ -1,0 +1,411 @@
+//! Making and changing many endpoints in one change.
+//!
+//! Items are taken in rounds: within a round every id is different, so a round can read all that it needs
+//! at once, apply its items one after the other in memory, and write what changed at once.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use pinion_domain as domain;
+use pinion_domain::channel::ChannelType;
+use pinion_domain::clock::parse_iso;
+use pinion_domain::endpoint::{self, Applied, Endpoint, EndpointDocument, UserDocument};
+use pinion_domain::id::{EndpointId, UserId};
+
+use serde::Serialize;
+
+use super::statements::{self, EndpointRow, EndpointWrite};
+use super::{Upsert, bound, lock_app, open_address, seq_of, user_document};
+use crate::backend::write;
+use crate::seal::address_index;
+use crate::writer::Tx;
+use crate::{AppRef, Error, Result};
+
+/// Endpoints that a user may have (user guide, "Maximum number of endpoints").
+const MOST_PER_USER: i64 = 15;
+
+/// See [`crate::Store::upsert_endpoints`].
+pub(super) fn apply<'a>(
+    tx: &'a mut Tx,
+    input: &'a (AppRef, Vec<Upsert>),
+) -> BoxFuture<'a, Result<Vec<domain::Result<Endpoint>>>> {
+    Box::pin(async move {
+        let (app, items) = input;
+        let first_free = lock_app(tx, app).await?;
+        let mut next_seq = first_free;
+        let mut results: Vec<Option<domain::Result<Endpoint>>> = items.iter().map(|_| None).collect();
+        let mut rounds: Vec<Vec<usize>> = Vec::new();
+        let mut times: HashMap<&EndpointId, usize> = HashMap::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            if let Err(error) = endpoint::check(&item.request, "") {
+                results[at] = Some(Err(error));
+                continue;
+            }
+            let round = times.entry(&item.id).or_default();
+            if rounds.len() == *round {
+                rounds.push(Vec::new());
+            }
+            rounds[*round].push(at);
+            *round += 1;
+        }
+        for round in rounds {
+            let mut round = Round::load(tx, app, items, round, next_seq).await?;
+            let taken = round.apply(tx).await?;
+            round.write(tx).await?;
+            next_seq = round.next_seq;
+            for (at, result) in taken {
+                results[at] = Some(result.map(|record| round.result(record)));
+            }
+        }
+        if next_seq != first_free {
+            write!(tx, |db| sqlx::query("update app set next_seq = $2 where app_no = $1")
+                .bind(app.no)
+                .bind(next_seq)
+                .execute(&mut *db)
+                .await
+                .map(drop))?;
+        }
+        Ok(results.into_iter().map(|result| result.expect("every item is wrong or in a round")).collect())
+    })
+}
+
+/// An endpoint in memory, as read or as changed.
+struct Record {
+    seq: u32,
+    id: EndpointId,
+    user_id: Option<UserId>,
+    address: Option<String>,
+    sealed: Option<Vec<u8>>,
+    index: Option<Vec<u8>>,
+    document: EndpointDocument,
+    changed: bool,
+}
+
+impl Record {
+    fn deactivate(&mut self) {
+        self.document.endpoint_status = "INACTIVE".to_owned();
+        self.changed = true;
+    }
+}
+
+/// An item and what it would make of its endpoint.
+struct Plan {
+    item: usize,
+    /// Where its endpoint is among the records, if it exists.
+    record: Option<usize>,
+    document: EndpointDocument,
+    applied: Applied,
+    /// The address that results.
+    address: Option<String>,
+    index: Option<Vec<u8>>,
+}
+
+impl Plan {
+    fn new(app: &AppRef, item: usize, upsert: &Upsert, found: Option<(usize, &Record)>, now: Timestamp) -> Self {
+        let stored = found.map(|(_, record)| record.document.clone());
+        let (document, applied) = endpoint::apply(stored, upsert.request.clone(), now);
+        let address = match &applied.address {
+            // An empty address is none.
+            Some(named) => Some(named.clone()).filter(|named| !named.is_empty()),
+            None => found.and_then(|(_, record)| record.address.clone()),
+        };
+        let same = applied.address.is_none() && upsert.request.channel_type.is_none();
+        let index = match found {
+            Some((_, record)) if same => record.index.clone(),
+            _ => index_of(app, document.channel_type, address.as_deref()),
+        };
+        Self { item, record: found.map(|(at, _)| at), document, applied, address, index }
+    }
+
+    /// Does the item claim its address, so that another holder loses it?
+    fn claims(&self, upsert: &Upsert) -> bool {
+        self.index.is_some() && (self.applied.address.is_some() || upsert.request.channel_type.is_some())
+    }
+}
+
+fn index_of(app: &AppRef, channel: Option<ChannelType>, address: Option<&str>) -> Option<Vec<u8>> {
+    Some(address_index(&app.keys.index, channel?.as_str(), address?))
+}
+
+#[derive(Default)]
+struct User {
+    document: UserDocument,
+    changed: bool,
+}
+
+/// What a round reads, changes and writes.
+struct Round<'a> {
+    app: &'a AppRef,
+    items: &'a [Upsert],
+    plans: Vec<Plan>,
+    records: Vec<Record>,
+    by_seq: HashMap<u32, usize>,
+    holders: HashMap<Vec<u8>, Vec<usize>>,
+    users: HashMap<UserId, User>,
+    /// Endpoints of the users that get new ones.
+    counts: HashMap<UserId, i64>,
+    next_seq: i64,
+}
+
+impl<'a> Round<'a> {
+    async fn load(
+        tx: &mut Tx,
+        app: &'a AppRef,
+        items: &'a [Upsert],
+        round: Vec<usize>,
+        next_seq: i64,
+    ) -> Result<Self> {
+        let mut this = Self {
+            app,
+            items,
+            plans: Vec::with_capacity(round.len()),
+            records: Vec::with_capacity(round.len()),
+            by_seq: HashMap::with_capacity(round.len()),
+            holders: HashMap::new(),
+            users: HashMap::new(),
+            counts: HashMap::new(),
+            next_seq,
+        };
+        let ids: Vec<&str> = round.iter().map(|at| items[*at].id.as_str()).collect();
+        this.add(statements::by_ids(tx, app, &ids).await?)?;
+        let by_id: HashMap<EndpointId, usize> =
+            this.records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
+        for item in round {
+            let found = by_id.get(&items[item].id).map(|at| (*at, &this.records[*at]));
+            this.plans.push(Plan::new(app, item, &items[item], found, tx.now));
+        }
+        this.load_holders(tx).await?;
+        this.load_users(tx).await?;
+        Ok(this)
+    }
+
+    /// Active endpoints that have an address which an item claims.
+    async fn load_holders(&mut self, tx: &mut Tx) -> Result<()> {
+        let claimed: Vec<&[u8]> = self
+            .plans
+            .iter()
+            .filter(|plan| plan.claims(&self.items[plan.item]))
+            .filter_map(|plan| plan.index.as_deref())
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .collect();
+        if !claimed.is_empty() {
+            let rows = statements::by_indexes(tx, self.app, &claimed).await?;
+            self.add(rows)?;
+        }
+        for (at, record) in self.records.iter().enumerate() {
+            if let Some(index) = &record.index {
+                self.holders.entry(index.clone()).or_default().push(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_users(&mut self, tx: &mut Tx) -> Result<()> {
+        let mut all = BTreeSet::new();
+        let mut joined = BTreeSet::new();
+        for plan in &self.plans {
+            let present = plan.record.and_then(|at| self.records[at].user_id.as_ref());
+            if let Some(user) = plan.applied.user_id.as_ref().or(present) {
+                all.insert(user.as_str());
+            }
+            if let Some(named) = &plan.applied.user_id
+                && present != Some(named)
+            {
+                joined.insert(named.as_str());
+            }
+        }
+        if !all.is_empty() {
+            let all: Vec<&str> = all.into_iter().collect();
+            for (id, document) in statements::user_documents(tx, self.app, &all).await? {
+                self.users.insert(id.into(), User { document: user_document(&document)?, changed: false });
+            }
+        }
+        if !joined.is_empty() {
+            let joined: Vec<&str> = joined.into_iter().collect();
+            let counts = statements::user_counts(tx, self.app, &joined).await?;
+            self.counts = counts.into_iter().map(|(id, count)| (id.into(), count)).collect();
+        }
+        Ok(())
+    }
+
+    /// Takes rows among the records. What is there already may have been changed and stays.
+    fn add(&mut self, rows: Vec<EndpointRow>) -> Result<()> {
+        for (seq, id, user_id, sealed, index, document) in rows {
+            let seq = seq_of(seq)?;
+            if self.by_seq.contains_key(&seq) {
+                continue;
+            }
+            self.by_seq.insert(seq, self.records.len());
+            self.records.push(Record {
+                seq,
+                id: id.into(),
+                user_id: user_id.map(UserId::from),
+                address: sealed.as_deref().map(|sealed| open_address(self.app, seq, sealed)).transpose()?,
+                sealed,
+                index,
+                document: serde_json::from_str(&document).map_err(|error| Error::corrupt("endpoint", error))?,
+                changed: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Applies all items in order; tells each one's record or error.
+    async fn apply(&mut self, tx: &mut Tx) -> Result<Vec<(usize, domain::Result<usize>)>> {
+        let mut results = Vec::with_capacity(self.plans.len());
+        for plan in std::mem::take(&mut self.plans) {
+            let item = plan.item;
+            let result = match self.make_room(tx, &plan).await? {
+                Ok(()) => Ok(self.take(plan)?),
+                Err(error) => Err(error),
+            };
+            results.push((item, result));
+        }
+        Ok(results)
+    }
+
+    /// Counts the endpoint to the user that it comes to, if that user may have one more.
+    async fn make_room(&mut self, tx: &mut Tx, plan: &Plan) -> Result<domain::Result<()>> {
+        let present = plan.record.and_then(|at| self.records[at].user_id.clone());
+        let Some(user) = plan.applied.user_id.clone().filter(|user| present.as_ref() != Some(user)) else {
+            return Ok(Ok(()));
+        };
+        let count = self.counts.get(&user).copied().unwrap_or(0);
+        let mut left = count;
+        if count >= MOST_PER_USER {
+            let refused = || {
+                domain::Error::invalid("User.UserId", format!("{user} has {MOST_PER_USER} endpoints, the most allowed"))
+            };
+            if !plan.document.channel_type.is_some_and(ChannelType::is_push_token) {
+                return Ok(Err(refused()));
+            }
+            let rows = statements::by_user(tx, self.app, user.as_str()).await?;
+            self.add(rows)?;
+            let oldest = self
+                .records
+                .iter_mut()
+                .filter(|record| record.user_id.as_ref() == Some(&user))
+                .filter(|record| record.document.channel_type.is_some_and(ChannelType::is_push_token))
+                .min_by_key(|record| (effective_at(&record.document), record.seq));
+            let Some(oldest) = oldest else { return Ok(Err(refused())) };
+            oldest.deactivate();
+            oldest.user_id = None;
+            left -= 1;
+        }
+        self.counts.insert(user, left + 1);
+        if let Some(before) = present.and_then(|user| self.counts.get_mut(&user)) {
+            *before -= 1;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Makes the item's change in memory.
+    fn take(&mut self, plan: Plan) -> Result<usize> {
+        let upsert = &self.items[plan.item];
+        let claims = plan.claims(upsert);
+        let at = match plan.record {
+            Some(at) => at,
+            None => self.new_record(&upsert.id)?,
+        };
+        if claims && let Some(index) = &plan.index {
+            let holders = self.holders.entry(index.clone()).or_default();
+            for holder in holders.iter().filter(|holder| **holder != at) {
+                let holder = &mut self.records[*holder];
+                if holder.document.is_active() && holder.index.as_ref() == Some(index) {
+                    holder.deactivate();
+                }
+            }
+            holders.push(at);
+        }
+        let record = &mut self.records[at];
+        if record.address != plan.address {
+            let bound = bound(self.app, record.seq);
+            record.sealed =
+                plan.address.as_deref().map(|address| self.app.keys.sealer.seal(address.as_bytes(), &bound));
+        }
+        record.address = plan.address;
+        record.index = plan.index;
+        record.document = plan.document;
+        record.user_id = plan.applied.user_id.or(record.user_id.take());
+        record.changed = true;
+        let attributes = plan.applied.user_attributes.unwrap_or_default();
+        if let Some(user) = &record.user_id
+            && !attributes.is_empty()
+        {
+            let user = self.users.entry(user.clone()).or_default();
+            endpoint::apply_user(&mut user.document, attributes);
+            user.changed = true;
+        }
+        Ok(at)
+    }
+
+    fn new_record(&mut self, id: &EndpointId) -> Result<usize> {
+        let seq = u32::try_from(self.next_seq).map_err(|_| {
+            domain::Error::LimitExceeded("the application has used up its 2^32 endpoint numbers".to_owned())
+        })?;
+        self.next_seq += 1;
+        let at = self.records.len();
+        self.records.push(Record {
+            seq,
+            id: id.clone(),
+            user_id: None,
+            address: None,
+            sealed: None,
+            index: None,
+            document: EndpointDocument::default(),
+            changed: true,
+        });
+        self.by_seq.insert(seq, at);
+        Ok(at)
+    }
+
+    /// Writes what changed.
+    async fn write(&self, tx: &mut Tx) -> Result<()> {
+        let mut endpoints = Vec::with_capacity(self.records.len());
+        for record in self.records.iter().filter(|record| record.changed) {
+            endpoints.push(EndpointWrite {
+                seq: i64::from(record.seq),
+                id: record.id.as_str(),
+                user_id: record.user_id.as_ref().map(UserId::as_str),
+                active: i16::from(record.document.is_active()),
+                effective_at: effective_at(&record.document),
+                sealed: record.sealed.as_deref(),
+                index: record.index.as_deref(),
+                document: text(&record.document)?,
+            });
+        }
+        statements::write_endpoints(tx, self.app, &endpoints).await?;
+        let mut users = Vec::new();
+        for (id, user) in self.users.iter().filter(|(_, user)| user.changed) {
+            users.push((id.as_str(), text(&user.document)?));
+        }
+        statements::write_users(tx, self.app, &users).await
+    }
+
+    /// The endpoint as it is now. Asked once for each, after writing.
+    fn result(&mut self, record: usize) -> Endpoint {
+        let record = &mut self.records[record];
+        let user = record.user_id.as_ref().map(|user| {
+            self.users.get(user).map_or_else(UserDocument::default, |user| user.document.clone())
+        });
+        Endpoint {
+            seq: record.seq,
+            id: record.id.clone(),
+            user_id: record.user_id.take(),
+            address: record.address.take(),
+            document: std::mem::take(&mut record.document),
+            user,
+        }
+    }
+}
+
+/// Milliseconds of the document's `EffectiveDate`.
+fn effective_at(document: &EndpointDocument) -> i64 {
+    parse_iso(&document.effective_date).map_or(0, Timestamp::as_millisecond)
+}
+
+fn text(document: &impl Serialize) -> Result<String> {
+    serde_json::to_string(document).map_err(|error| Error::corrupt("document", error))
+}
