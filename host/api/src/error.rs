@@ -1,0 +1,173 @@
+//! The one place that knows how an error looks to AWS's clients: status, `x-amzn-ErrorType`, and a
+//! body with `Message` and `RequestID`.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pinion_domain::extension::PluginError;
+use serde_json::json;
+
+use crate::auth::sigv4::AuthError;
+
+/// Names the error; SDKs make their exception types of it.
+pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Result of a handler.
+pub type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// What a client is told, and beside it what only the log may know.
+#[derive(Debug)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The exception's name.
+    pub code: &'static str,
+    /// A sentence that the client can act on.
+    pub message: String,
+    /// For the log.
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            cause: None,
+        }
+    }
+
+    /// 400: the request says something that cannot be.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
+    }
+
+    /// 403: known, but not allowed.
+    pub fn access_denied(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+    }
+
+    /// 404: not there, for this caller.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFoundException", message)
+    }
+
+    /// 405: the path exists, the method does not.
+    pub fn method_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowedException",
+            message,
+        )
+    }
+
+    /// 409: it exists already, or its state forbids the change.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "ConflictException", message)
+    }
+
+    /// 413: more than `limit` bytes.
+    pub fn payload_too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "PayloadTooLargeException",
+            format!("The request body must have at most {limit} bytes."),
+        )
+    }
+
+    /// 429: later.
+    pub fn too_many_requests(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message)
+    }
+
+    /// 501: `what` is not built yet.
+    pub fn not_implemented(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "NotImplementedException",
+            format!("{what} is not supported yet"),
+        )
+    }
+
+    /// 500: our fault. The client learns the request id, the log learns the cause.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerErrorException",
+                "An internal error occurred. The server's log tells more under this request's id.",
+            )
+        }
+    }
+
+    /// The cause with all that is behind it, for the log.
+    pub fn chain(&self) -> String {
+        let mut chain = self.message.clone();
+        let mut next = self
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn std::error::Error + 'static));
+        while let Some(cause) = next {
+            chain.push_str(": ");
+            chain.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        chain
+    }
+
+    /// The answer. Errors of authentication carry their sentence under both spellings: Go's SDK reads
+    /// one, older ones the other.
+    pub fn response(&self, request_id: &str) -> Response {
+        let mut body = json!({ "Message": self.message, "RequestID": request_id });
+        if self.status == StatusCode::FORBIDDEN {
+            body["message"] = self.message.clone().into();
+        }
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (ERROR_TYPE, HeaderValue::from_static(self.code)),
+        ];
+        (self.status, headers, body.to_string()).into_response()
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let code = match &error {
+            AuthError::Missing => "MissingAuthenticationTokenException",
+            AuthError::Incomplete(_) => "IncompleteSignatureException",
+            AuthError::UnknownKey => "UnrecognizedClientException",
+            AuthError::ExpiredToken => "ExpiredTokenException",
+            AuthError::Invalid(_) => "InvalidSignatureException",
+            // SDKs know this one without the suffix, and set their clocks by it.
+            AuthError::Skewed { .. } => "RequestTimeTooSkewed",
+            AuthError::Unsupported(sentence) => return Self::bad_request(*sentence),
+        };
+        Self::new(StatusCode::FORBIDDEN, code, error.to_string())
+    }
+}
+
+impl From<pinion_domain::Error> for ApiError {
+    fn from(error: pinion_domain::Error) -> Self {
+        use pinion_domain::Error;
+        match &error {
+            Error::Invalid { .. } | Error::LimitExceeded(_) => Self::bad_request(error.to_string()),
+            Error::NotFound { .. } => Self::not_found(error.to_string()),
+            Error::Conflict(_) => Self::conflict(error.to_string()),
+            Error::Unsupported(what) => Self::not_implemented(what),
+        }
+    }
+}
+
+impl From<PluginError> for ApiError {
+    fn from(error: PluginError) -> Self {
+        match &error {
+            PluginError::NotFound(_) => Self::not_found(error.to_string()),
+            // The sentences are for the one who installs or names the plugin.
+            PluginError::WrongKind { .. }
+            | PluginError::Refused(_)
+            | PluginError::Failed { .. }
+            | PluginError::Fault { .. } => Self::bad_request(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The table of contents of the API: every operation with its method, path, success status, the
+//! resource on which IAM decides, and the function that answers it.
+//!
+//! The router, the authorization and the tests read this one table. An operation without a function
+//! is not built yet: it is authorized like any other and then answers 501 `NotImplementedException`.
+//! To build one, write `pub async fn name(api: &Api, call: Call) -> Result<Answer>` in the module of
+//! its resource and name it behind `=>` in its row.
+
+use std::pin::Pin;
+
+use http::Method;
+use pinion_domain::arn::Arn;
+use pinion_domain::id::Tenant;
+
+use crate::Api;
+use crate::error::{ApiError, Result};
+use crate::extract::{Answer, Call, Labels};
+
+/// Answers an operation.
+pub type Handler = for<'a> fn(&'a Api, Call) -> Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// As in the service model, in policies and in metrics.
+    pub name: &'static str,
+    /// HTTP method.
+    pub method: Method,
+    /// With labels in braces; a label is one whole segment.
+    pub path: &'static str,
+    /// Status of success.
+    pub status: u16,
+    /// What is behind `arn:aws:mobiletargeting:REGION:ACCOUNT:`, with the path's labels.
+    resource: &'static str,
+    /// Absent: not built yet.
+    pub handler: Option<Handler>,
+}
+
+/// Largest body of AWS's own operations (user guide, "Quotas": 7 MB per request), in bytes.
+const LARGEST_BODY: usize = 7 * 1024 * 1024;
+/// Largest component that can be installed, in bytes.
+const LARGEST_COMPONENT: usize = 32 * 1024 * 1024;
+
+impl Operation {
+    /// The action in policies.
+    pub fn action(&self) -> String {
+        let service = if self.path.starts_with("/pinion/") {
+            "pinion"
+        } else {
+            "mobiletargeting"
+        };
+        format!("{service}:{}", self.name)
+    }
+
+    /// The ARN on which the action is done. Fails only for operations on tags, where the client names
+    /// the ARN.
+    pub fn arn(&self, tenant: &Tenant, labels: &Labels) -> Result<Arn> {
+        if self.resource == TAGGED {
+            return Arn::parse(labels.get("resource-arn"))
+                .ok_or_else(|| ApiError::bad_request("resource-arn: is not an ARN of this service"));
+        }
+        let named: Vec<&str> = self
+            .resource
+            .split('/')
+            .map(|segment| match label(segment) {
+                Some(name) => labels.get(name),
+                None => segment,
+            })
+            .collect();
+        Ok(Arn::new(tenant, named.join("/")))
+    }
+
+    /// The largest body that is read, in bytes.
+    pub fn largest_body(&self) -> usize {
+        match self.name {
+            "PutPlugin" => LARGEST_COMPONENT,
+            _ => LARGEST_BODY,
+        }
+    }
+}
+
+/// The name of a label, if the segment of a pattern is one.
+pub(crate) fn label(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The path without its version is the resource.
+const PATH: &str = "";
+const APPS: &str = "apps/*";
+const APP: &str = "apps/{application-id}";
+const CAMPAIGN: &str = "apps/{application-id}/campaigns/{campaign-id}";
+const JOURNEY: &str = "apps/{application-id}/journeys/{journey-id}";
+const SEGMENT: &str = "apps/{application-id}/segments/{segment-id}";
+const MESSAGES: &str = "apps/{application-id}/messages";
+const TEMPLATE: &str = "templates/{template-name}/{template-type}";
+const EMAIL_TEMPLATE: &str = "templates/{template-name}/EMAIL";
+const IN_APP_TEMPLATE: &str = "templates/{template-name}/INAPP";
+const PUSH_TEMPLATE: &str = "templates/{template-name}/PUSH";
+const SMS_TEMPLATE: &str = "templates/{template-name}/SMS";
+const VOICE_TEMPLATE: &str = "templates/{template-name}/VOICE";
+const RECOMMENDERS: &str = "recommenders/*";
+/// The label is a whole ARN.
+const TAGGED: &str = "{resource-arn}";
+
+/// Makes the rows `NAME: METHOD PATH STATUS on RESOURCE => FUNCTION;` a slice of [`Operation`]s.
+macro_rules! operations {
+    ($($name:ident: $method:ident $path:literal $status:literal on $resource:ident $(=> $handler:path)?;)*) => {
+        /// Every operation: AWS's 122, and ours below `/pinion/v1`.
+        pub static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            method: Method::$method,
+            path: $path,
+            status: $status,
+            resource: if $resource.is_empty() { without_version($path) } else { $resource },
+            handler: operations!(@handler $($handler)?),
+        }),*];
+    };
+    (@handler) => { None };
+    (@handler $handler:path) => { Some(|api, call| Box::pin($handler(api, call))) };
+}
+
+/// The path behind `/v1/` or `/pinion/v1/`.
+const fn without_version(path: &'static str) -> &'static str {
+    let version = if path.as_bytes()[1] == b'v' {
+        "/v1/"
+    } else {
+        "/pinion/v1/"
+    };
+    path.split_at(version.len()).1
+}
+
+operations! {
+    // Applications and their settings.
+    CreateApp: POST "/v1/apps" 201 on APPS;
+    GetApps: GET "/v1/apps" 200 on APPS;
+    GetApp: GET "/v1/apps/{application-id}" 200 on PATH;
+    DeleteApp: DELETE "/v1/apps/{application-id}" 200 on PATH;
+    GetApplicationSettings: GET "/v1/apps/{application-id}/settings" 200 on APP;
+    UpdateApplicationSettings: PUT "/v1/apps/{application-id}/settings" 200 on APP;
+
+    // Endpoints, users, attributes.
+    RemoveAttributes: PUT "/v1/apps/{application-id}/attributes/{attribute-type}" 200 on PATH;
+    UpdateEndpointsBatch: PUT "/v1/apps/{application-id}/endpoints" 202 on APP;
+    GetEndpoint: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}" 200 on PATH;
+    UpdateEndpoint: PUT "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202 on PATH;
+    DeleteEndpoint: DELETE "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202
+        on PATH;
+    GetUserEndpoints: GET "/v1/apps/{application-id}/users/{user-id}" 200 on PATH;
+    DeleteUserEndpoints: DELETE "/v1/apps/{application-id}/users/{user-id}" 202 on PATH;
+
+    // Segments.
+    CreateSegment: POST "/v1/apps/{application-id}/segments" 201 on APP;
+    GetSegments: GET "/v1/apps/{application-id}/segments" 200 on APP;
+    GetSegment: GET "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
+    UpdateSegment: PUT "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
+    DeleteSegment: DELETE "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
+    GetSegmentVersions: GET "/v1/apps/{application-id}/segments/{segment-id}/versions" 200
+        on SEGMENT;
+    GetSegmentVersion: GET "/v1/apps/{application-id}/segments/{segment-id}/versions/{version}" 200
+        on SEGMENT;
+
+    // Campaigns.
+    CreateCampaign: POST "/v1/apps/{application-id}/campaigns" 201 on APP;
+    GetCampaigns: GET "/v1/apps/{application-id}/campaigns" 200 on APP;
+    GetCampaign: GET "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH;
+    UpdateCampaign: PUT "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH;
+    DeleteCampaign: DELETE "/v1/apps/{application-id}/campaigns/{campaign-id}" 200
+        on PATH;
+    GetCampaignActivities: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/activities" 200
+        on CAMPAIGN;
+    GetCampaignVersions: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/versions" 200
+        on CAMPAIGN;
+    GetCampaignVersion: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/versions/{version}" 200
+        on CAMPAIGN;
+
+    // Journeys.
+    CreateJourney: POST "/v1/apps/{application-id}/journeys" 201 on PATH;
+    ListJourneys: GET "/v1/apps/{application-id}/journeys" 200 on APP;
+    GetJourney: GET "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
+    UpdateJourney: PUT "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
+    DeleteJourney: DELETE "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
+    GetJourneyExecutionActivityMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/activities/{journey-activity-id}/execution-metrics" 200
+        on PATH;
+    GetJourneyExecutionMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/execution-metrics" 200
+        on PATH;
+    GetJourneyRuns: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs" 200 on JOURNEY;
+    GetJourneyRunExecutionActivityMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs/{run-id}/activities/{journey-activity-id}/execution-metrics" 200
+        on JOURNEY;
+    GetJourneyRunExecutionMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs/{run-id}/execution-metrics" 200
+        on JOURNEY;
+    UpdateJourneyState: PUT "/v1/apps/{application-id}/journeys/{journey-id}/state" 200 on JOURNEY;
+
+    // Templates.
+    ListTemplates: GET "/v1/templates" 200 on PATH;
+    CreateEmailTemplate: POST "/v1/templates/{template-name}/email" 201
+        on EMAIL_TEMPLATE;
+    GetEmailTemplate: GET "/v1/templates/{template-name}/email" 200 on EMAIL_TEMPLATE;
+    UpdateEmailTemplate: PUT "/v1/templates/{template-name}/email" 202
+        on EMAIL_TEMPLATE;
+    DeleteEmailTemplate: DELETE "/v1/templates/{template-name}/email" 202
+        on EMAIL_TEMPLATE;
+    CreateInAppTemplate: POST "/v1/templates/{template-name}/inapp" 201 on IN_APP_TEMPLATE;
+    GetInAppTemplate: GET "/v1/templates/{template-name}/inapp" 200 on IN_APP_TEMPLATE;
+    UpdateInAppTemplate: PUT "/v1/templates/{template-name}/inapp" 202 on IN_APP_TEMPLATE;
+    DeleteInAppTemplate: DELETE "/v1/templates/{template-name}/inapp" 202 on IN_APP_TEMPLATE;
+    CreatePushTemplate: POST "/v1/templates/{template-name}/push" 201 on PUSH_TEMPLATE;
+    GetPushTemplate: GET "/v1/templates/{template-name}/push" 200 on PUSH_TEMPLATE;
+    UpdatePushTemplate: PUT "/v1/templates/{template-name}/push" 202 on PUSH_TEMPLATE;
+    DeletePushTemplate: DELETE "/v1/templates/{template-name}/push" 202 on PUSH_TEMPLATE;
+    CreateSmsTemplate: POST "/v1/templates/{template-name}/sms" 201 on SMS_TEMPLATE;
+    GetSmsTemplate: GET "/v1/templates/{template-name}/sms" 200 on SMS_TEMPLATE;
+    UpdateSmsTemplate: PUT "/v1/templates/{template-name}/sms" 202 on SMS_TEMPLATE;
+    DeleteSmsTemplate: DELETE "/v1/templates/{template-name}/sms" 202 on SMS_TEMPLATE;
+    CreateVoiceTemplate: POST "/v1/templates/{template-name}/voice" 201 on VOICE_TEMPLATE;
+    GetVoiceTemplate: GET "/v1/templates/{template-name}/voice" 200 on VOICE_TEMPLATE;
+    UpdateVoiceTemplate: PUT "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
+    DeleteVoiceTemplate: DELETE "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
+    UpdateTemplateActiveVersion: PUT "/v1/templates/{template-name}/{template-type}/active-version" 200
+        on TEMPLATE;
+    ListTemplateVersions: GET "/v1/templates/{template-name}/{template-type}/versions" 200
+        on TEMPLATE;
+
+    // Import and export jobs.
+    CreateExportJob: POST "/v1/apps/{application-id}/jobs/export" 202 on APP;
+    GetExportJobs: GET "/v1/apps/{application-id}/jobs/export" 200 on APP;
+    GetExportJob: GET "/v1/apps/{application-id}/jobs/export/{job-id}" 200 on PATH;
+    CreateImportJob: POST "/v1/apps/{application-id}/jobs/import" 201 on APP;
+    GetImportJobs: GET "/v1/apps/{application-id}/jobs/import" 200 on APP;
+    GetImportJob: GET "/v1/apps/{application-id}/jobs/import/{job-id}" 200 on PATH;
+    GetSegmentExportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/export" 200 on SEGMENT;
+    GetSegmentImportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/import" 200
+        on SEGMENT;
+
+    // Channels.
+    GetChannels: GET "/v1/apps/{application-id}/channels" 200 on PATH;
+    GetAdmChannel: GET "/v1/apps/{application-id}/channels/adm" 200 on PATH;
+    UpdateAdmChannel: PUT "/v1/apps/{application-id}/channels/adm" 200 on PATH;
+    DeleteAdmChannel: DELETE "/v1/apps/{application-id}/channels/adm" 200 on PATH;
+    GetApnsChannel: GET "/v1/apps/{application-id}/channels/apns" 200 on PATH;
+    UpdateApnsChannel: PUT "/v1/apps/{application-id}/channels/apns" 200 on PATH;
+    DeleteApnsChannel: DELETE "/v1/apps/{application-id}/channels/apns" 200 on PATH;
+    GetApnsSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
+    UpdateApnsSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
+    DeleteApnsSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
+    GetApnsVoipChannel: GET "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
+    UpdateApnsVoipChannel: PUT "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
+    DeleteApnsVoipChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
+    GetApnsVoipSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
+    UpdateApnsVoipSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
+    DeleteApnsVoipSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
+    GetBaiduChannel: GET "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
+    UpdateBaiduChannel: PUT "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
+    DeleteBaiduChannel: DELETE "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
+    GetEmailChannel: GET "/v1/apps/{application-id}/channels/email" 200 on PATH;
+    UpdateEmailChannel: PUT "/v1/apps/{application-id}/channels/email" 200 on PATH;
+    DeleteEmailChannel: DELETE "/v1/apps/{application-id}/channels/email" 200
+        on PATH;
+    GetGcmChannel: GET "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
+    UpdateGcmChannel: PUT "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
+    DeleteGcmChannel: DELETE "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
+    GetSmsChannel: GET "/v1/apps/{application-id}/channels/sms" 200 on PATH;
+    UpdateSmsChannel: PUT "/v1/apps/{application-id}/channels/sms" 200 on PATH;
+    DeleteSmsChannel: DELETE "/v1/apps/{application-id}/channels/sms" 200 on PATH;
+    GetVoiceChannel: GET "/v1/apps/{application-id}/channels/voice" 200 on PATH;
+    UpdateVoiceChannel: PUT "/v1/apps/{application-id}/channels/voice" 200 on PATH;
+    DeleteVoiceChannel: DELETE "/v1/apps/{application-id}/channels/voice" 200 on PATH;
+
+    // Messages.
+    SendMessages: POST "/v1/apps/{application-id}/messages" 200 on PATH;
+    SendOTPMessage: POST "/v1/apps/{application-id}/otp" 200 on PATH;
+    SendUsersMessages: POST "/v1/apps/{application-id}/users-messages" 200
+        on MESSAGES;
+    VerifyOTPMessage: POST "/v1/apps/{application-id}/verify-otp" 200 on PATH;
+    PhoneNumberValidate: POST "/v1/phone/number/validate" 200 on PATH;
+
+    // Events and the event stream.
+    PutEvents: POST "/v1/apps/{application-id}/events" 202 on PATH;
+    PutEventStream: POST "/v1/apps/{application-id}/eventstream" 200 on PATH;
+    GetEventStream: GET "/v1/apps/{application-id}/eventstream" 200 on PATH;
+    DeleteEventStream: DELETE "/v1/apps/{application-id}/eventstream" 200 on PATH;
+
+    // Key performance indicators.
+    GetCampaignDateRangeKpi: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/kpis/daterange/{kpi-name}" 200
+        on PATH;
+    GetJourneyDateRangeKpi: GET "/v1/apps/{application-id}/journeys/{journey-id}/kpis/daterange/{kpi-name}" 200
+        on PATH;
+    GetApplicationDateRangeKpi: GET "/v1/apps/{application-id}/kpis/daterange/{kpi-name}" 200
+        on PATH;
+
+    // In-app messages.
+    GetInAppMessages: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}/inappmessages" 200 on APP;
+
+    // Recommenders.
+    CreateRecommenderConfiguration: POST "/v1/recommenders" 201 on RECOMMENDERS;
+    GetRecommenderConfigurations: GET "/v1/recommenders" 200 on RECOMMENDERS;
+    GetRecommenderConfiguration: GET "/v1/recommenders/{recommender-id}" 200 on PATH;
+    UpdateRecommenderConfiguration: PUT "/v1/recommenders/{recommender-id}" 200 on PATH;
+    DeleteRecommenderConfiguration: DELETE "/v1/recommenders/{recommender-id}" 200 on PATH;
+
+    // Tags.
+    TagResource: POST "/v1/tags/{resource-arn}" 204 on TAGGED;
+    ListTagsForResource: GET "/v1/tags/{resource-arn}" 200 on TAGGED;
+    UntagResource: DELETE "/v1/tags/{resource-arn}" 204 on TAGGED;
+
+    // Plugins: our own, in the same manner.
+    ListPlugins: GET "/pinion/v1/plugins" 200 on PATH;
+    GetPlugin: GET "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
+    PutPlugin: PUT "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
+    DeletePlugin: DELETE "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
+    PutPluginGrants: PUT "/pinion/v1/plugins/{plugin-name}/grants" 200 on PATH;
+}
