@@ -42,10 +42,7 @@ pub trait Channel: Sized + 'static {
     }
 
     /// Turns a provider's web hook into events and the reply to give. Refused by default.
-    fn events(
-        &self,
-        request: Webhook,
-    ) -> impl Future<Output = Result<(Vec<Event>, WebhookReply), String>> {
+    fn events(&self, request: Webhook) -> impl Future<Output = Result<(Vec<Event>, WebhookReply), String>> {
         async move { Err(format!("no web hook is expected at {}", request.path)) }
     }
 }

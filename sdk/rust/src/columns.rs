@@ -12,7 +12,10 @@ pub use crate::bindings::predicate::pinion::types::columns::{
 
 impl ColumnSpec {
     fn new(path: impl Into<String>, kind: ColumnKind) -> Self {
-        Self { path: path.into(), kind }
+        Self {
+            path: path.into(),
+            kind,
+        }
     }
 
     /// A list of strings, such as `Attributes.plan`.

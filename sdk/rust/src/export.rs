@@ -43,7 +43,7 @@ macro_rules! channel {
                 }
             }
 
-            $crate::bindings::channel::export_channel!(Component with_types_in $crate::bindings::channel);
+    $crate::bindings::channel::export_channel!(Component with_types_in $crate::bindings::channel);
         };
     };
 }
@@ -104,9 +104,9 @@ macro_rules! personalizer {
 
         #[cfg(target_arch = "wasm32")]
         const _: () = {
+            use bindings::exports::pinion::personalizer::personalizer::Personalized;
             use $crate::bindings::personalizer as bindings;
             use $crate::personalizer as glue;
-            use bindings::exports::pinion::personalizer::personalizer::Personalized;
 
             thread_local! {
                 /// The personalizer of the settings that came last: they rarely change.

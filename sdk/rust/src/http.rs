@@ -136,7 +136,9 @@ impl Response {
     pub fn accepted(&self) -> Result<(), SendError> {
         let words = || {
             let text: String = self.text().chars().take(200).collect();
-            format!("HTTP {} {}", self.status, text.trim()).trim_end().to_owned()
+            format!("HTTP {} {}", self.status, text.trim())
+                .trim_end()
+                .to_owned()
         };
         Err(match self.status {
             200..=299 => return Ok(()),

@@ -16,11 +16,7 @@ pub async fn set(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Result<()
 }
 
 /// Stores a value that expires. The shortest life is a second.
-pub async fn set_for(
-    key: impl Into<String>,
-    value: impl Into<Vec<u8>>,
-    life: Duration,
-) -> Result<(), Error> {
+pub async fn set_for(key: impl Into<String>, value: impl Into<Vec<u8>>, life: Duration) -> Result<(), Error> {
     let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX).max(1);
     host::set(key.into(), value.into(), seconds).await
 }

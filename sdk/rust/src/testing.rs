@@ -80,10 +80,7 @@ impl Host {
     }
 
     /// Answers messages to a relay.
-    pub fn on_submit(
-        &self,
-        answer: impl Fn(&Submission) -> Result<smtp::Acceptance, smtp::Error> + 'static,
-    ) {
+    pub fn on_submit(&self, answer: impl Fn(&Submission) -> Result<smtp::Acceptance, smtp::Error> + 'static) {
         STATE.with_borrow_mut(|state| state.submit = Some(Rc::new(answer)));
     }
 
