@@ -160,7 +160,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Rows for tests of predicates and personalizers: one call a column, in the order of the inputs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Table {
     now: i64,
     rows: Rows,
@@ -168,21 +168,17 @@ pub struct Table {
     texts: Vec<(usize, TextCells)>,
 }
 
-impl Default for Rows {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            columns: Vec::new(),
-        }
-    }
-}
-
 impl Table {
     /// No columns yet; `now` is microseconds since 1970.
     pub fn new(now: i64) -> Self {
         Self {
             now,
-            ..Self::default()
+            rows: Rows {
+                count: 0,
+                columns: Vec::new(),
+            },
+            dictionaries: Vec::new(),
+            texts: Vec::new(),
         }
     }
 

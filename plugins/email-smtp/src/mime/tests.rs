@@ -136,19 +136,19 @@ fn nothing_injects_a_header() {
         ("subject", |mail, evil| mail.parts[0] = Part::Subject(evil)),
         ("to", |mail, evil| mail.to.value = format!("{evil}@example.com")),
         ("from name", |mail, evil| {
-            mail.from = Some(format!("{evil} <shop@example.com>"))
+            mail.from = Some(format!("{evil} <shop@example.com>"));
         }),
         ("from address", |mail, evil| {
-            mail.from = Some(format!("shop@example.com{evil}"))
+            mail.from = Some(format!("shop@example.com{evil}"));
         }),
         ("reply-to", |mail, evil| {
-            mail.reply_to = vec![format!("{evil}@example.com")]
+            mail.reply_to = vec![format!("{evil}@example.com")];
         }),
         ("header value", |mail, evil| {
-            mail.headers = vec![("X-A".to_owned(), evil)]
+            mail.headers = vec![("X-A".to_owned(), evil)];
         }),
         ("header name", |mail, evil| {
-            mail.headers = vec![(evil, "b".to_owned())]
+            mail.headers = vec![(evil, "b".to_owned())];
         }),
         ("delivery id", |mail, evil| mail.delivery_id = evil),
     ];
