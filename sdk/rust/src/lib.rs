@@ -63,3 +63,8 @@ pub(crate) fn parse_settings<S: serde::de::DeserializeOwned>(json: &str) -> Resu
     let json = if json.is_empty() { "{}" } else { json };
     serde_json::from_str(json).map_err(|error| format!("settings: {error}"))
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
