@@ -1,57 +1,252 @@
-//! Direct messages: the intent first, the outcome behind it.
+//! Direct messages: the intent is committed before hand-over and the outcome behind it, so that after a
+//! crash it is known of whom nothing is known.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use pinion_domain::channel::ChannelType;
-use pinion_domain::delivery::Reason;
+use pinion_domain::delivery::{Reason, SuppressionReason};
 use pinion_domain::id::MessageId;
+use sqlx::FromRow;
 
-use crate::{AppRef, Error, Result, Store};
+use crate::backend::{Pools, read, write};
+use crate::endpoints::seq_of;
+use crate::ledger::{Deltas, add_counts, minute_of, reason_of};
+use crate::runs::{instant, milliseconds};
+use crate::seal::address_index;
+use crate::suppressions::Suppression;
+use crate::{AppRef, Error, Lane, Result, Store};
 
-/// A message about to be handed over.
+/// The run number of messages that belong to no run.
+const NO_RUN: i64 = 0;
+/// Direct messages have no treatments.
+const NO_TREATMENT: i16 = 0;
+/// No hand-over of a living server takes this long: an older intent on a shared database is an orphan.
+const ORPHANED: Duration = Duration::from_secs(600);
+
+/// A message that is about to be handed over.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "placeholder")]
 pub struct Intent {
+    /// The idempotency key that the provider gets.
     pub message_id: MessageId,
+    /// The request that asked for it.
     pub request_id: String,
+    /// Through which channel.
     pub channel: ChannelType,
+    /// To which endpoint, if not to a bare address.
     pub seq: Option<u32>,
+    /// Where; only its keyed index is kept.
     pub address: String,
 }
 
-/// What became of it.
+/// What became of a direct message.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "placeholder")]
 pub struct DirectOutcome {
+    /// Of which message.
     pub message_id: MessageId,
+    /// The outcome and why.
     pub reason: Reason,
+    /// The provider's name for the message.
     pub provider_id: Option<String>,
+    /// For people.
     pub detail: Option<String>,
+    /// The address must not be sent to from now on.
+    pub suppress: Option<SuppressionReason>,
 }
 
-/// A stored direct message.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "placeholder")]
+/// A direct message as it is stored.
+#[derive(Clone, Debug, PartialEq)]
 pub struct DirectMessage {
+    /// Its id.
     pub message_id: MessageId,
+    /// The request that asked for it.
     pub request_id: String,
+    /// Through which channel.
     pub channel: ChannelType,
+    /// To which endpoint, if not to a bare address.
     pub seq: Option<u32>,
+    /// When it was about to be handed over.
+    pub intended: Timestamp,
+    /// When the outcome was known.
+    pub finished: Option<Timestamp>,
+    /// The outcome; `None`: in flight.
     pub reason: Option<Reason>,
+    /// The provider's name for the message.
     pub provider_id: Option<String>,
+    /// For people.
     pub detail: Option<String>,
 }
 
-#[expect(missing_docs, reason = "placeholder")]
+#[derive(FromRow)]
+struct Row {
+    message_id: String,
+    request_id: String,
+    channel_type: String,
+    seq: Option<i64>,
+    intended_at: i64,
+    finished_at: Option<i64>,
+    reason: Option<i16>,
+    provider_id: Option<String>,
+    detail: Option<String>,
+}
+
 impl Store {
-    pub async fn begin_direct(&self, _app: &AppRef, _intents: Vec<Intent>) -> Result<()> {
-        Err(Error::Setup("not built".into()))
+    /// Commits that messages are about to be handed over. A message id that is known already fails as a
+    /// conflict, and nothing of the call is kept.
+    pub async fn begin_direct(&self, app: &AppRef, intents: Vec<Intent>) -> Result<()> {
+        struct Input {
+            app_no: i64,
+            epoch: i64,
+            intents: Vec<(Intent, Vec<u8>)>,
+        }
+        let intents = intents
+            .into_iter()
+            .map(|intent| {
+                let index = address_index(&app.keys.index, intent.channel.as_str(), &intent.address);
+                (intent, index)
+            })
+            .collect();
+        let input = Input { app_no: app.no, epoch: self.inner.epoch, intents };
+        self.inner
+            .main
+            .write(Lane::Interactive, input, |tx, input| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    for (intent, index) in &input.intents {
+                        let inserted = write!(tx, |db| sqlx::query(
+                            "insert into direct_message
+                                 (message_id, app_no, request_id, channel_type, seq, address_index, intended_at, epoch)
+                             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (message_id) do nothing"
+                        )
+                        .bind(intent.message_id.as_str())
+                        .bind(input.app_no)
+                        .bind(&intent.request_id)
+                        .bind(intent.channel.as_str())
+                        .bind(intent.seq.map(i64::from))
+                        .bind(index)
+                        .bind(now)
+                        .bind(input.epoch)
+                        .execute(&mut *db)
+                        .await
+                        .map(|done| done.rows_affected()))?;
+                        if inserted == 0 {
+                            return Err(pinion_domain::Error::Conflict(format!(
+                                "message {} exists already",
+                                intent.message_id
+                            ))
+                            .into());
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
-    pub async fn finish_direct(&self, _app: &AppRef, _outcomes: Vec<DirectOutcome>) -> Result<()> {
-        Err(Error::Setup("not built".into()))
+
+    /// Commits what became of messages, counts it, and suppresses addresses that say so. A message that has
+    /// its outcome already keeps it and is not counted again.
+    pub async fn finish_direct(&self, app: &AppRef, outcomes: Vec<DirectOutcome>) -> Result<()> {
+        self.inner
+            .main
+            .write(
+                Lane::Interactive,
+                (app.clone(), self.inner.writer_id, outcomes),
+                |tx, (app, writer, outcomes)| {
+                    Box::pin(async move {
+                        let now = tx.now;
+                        let mut deltas = Deltas::new();
+                        for outcome in outcomes {
+                            let finished: Option<(String, Vec<u8>)> = write!(tx, |db| sqlx::query_as(
+                                "update direct_message
+                                 set reason = $3, provider_id = $4, detail = $5, finished_at = $6
+                                 where message_id = $1 and app_no = $2 and reason is null
+                                 returning channel_type, address_index"
+                            )
+                            .bind(outcome.message_id.as_str())
+                            .bind(app.no)
+                            .bind(outcome.reason.code())
+                            .bind(&outcome.provider_id)
+                            .bind(&outcome.detail)
+                            .bind(now.as_millisecond())
+                            .fetch_optional(&mut *db)
+                            .await)?;
+                            let Some((channel, index)) = finished else { continue };
+                            *deltas.entry((NO_TREATMENT, minute_of(now), outcome.reason.code())).or_default() += 1;
+                            if let Some(reason) = outcome.suppress {
+                                Suppression::of_index(app, channel_of(&channel)?, index, reason).write(tx).await?;
+                            }
+                        }
+                        add_counts(tx, app.no, NO_RUN, *writer, &deltas).await
+                    })
+                },
+            )
+            .await
     }
+
+    /// Gives messages that a crash left without outcome the outcome `UNKNOWN` and counts them; tells how
+    /// many. On an embedded database these are all intents of earlier processes; on a shared one those that
+    /// are ten minutes old, since younger ones may be in flight at another node.
     pub async fn unknown_direct_after_crash(&self) -> Result<u64> {
-        Err(Error::Setup("not built".into()))
+        let now = self.inner.clock.now().as_millisecond();
+        let (epoch, before) = match &self.inner.main.pools {
+            Pools::Sqlite(_) => (self.inner.epoch, i64::MAX),
+            Pools::Postgres(_) => (i64::MAX, now - milliseconds(ORPHANED)),
+        };
+        self.inner
+            .main
+            .write(
+                Lane::Interactive,
+                (epoch, before, self.inner.writer_id),
+                |tx, (epoch, before, writer)| {
+                    Box::pin(async move {
+                        let now = tx.now;
+                        let apps: Vec<i64> = write!(tx, |db| sqlx::query_scalar(
+                            "update direct_message set reason = $1, finished_at = $2
+                             where reason is null and epoch < $3 and intended_at < $4
+                             returning app_no"
+                        )
+                        .bind(Reason::Unknown.code())
+                        .bind(now.as_millisecond())
+                        .bind(*epoch)
+                        .bind(*before)
+                        .fetch_all(&mut *db)
+                        .await)?;
+                        for app_no in &apps {
+                            let one = Deltas::from([((NO_TREATMENT, minute_of(now), Reason::Unknown.code()), 1)]);
+                            add_counts(tx, *app_no, NO_RUN, *writer, &one).await?;
+                        }
+                        Ok(apps.len() as u64)
+                    })
+                },
+            )
+            .await
     }
-    pub async fn direct(&self, _app: &AppRef, _id: &MessageId) -> Result<Option<DirectMessage>> {
-        Err(Error::Setup("not built".into()))
+
+    /// A direct message of the application.
+    pub async fn direct(&self, app: &AppRef, id: &MessageId) -> Result<Option<DirectMessage>> {
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(
+            "select message_id, request_id, channel_type, seq, intended_at, finished_at, reason, provider_id, detail
+             from direct_message where app_no = $1 and message_id = $2"
+        )
+        .bind(app.no)
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(DirectMessage {
+            message_id: row.message_id.into(),
+            request_id: row.request_id,
+            channel: channel_of(&row.channel_type)?,
+            seq: row.seq.map(seq_of).transpose()?,
+            intended: instant(row.intended_at)?,
+            finished: row.finished_at.map(instant).transpose()?,
+            reason: row.reason.map(reason_of).transpose()?,
+            provider_id: row.provider_id,
+            detail: row.detail,
+        }))
     }
+}
+
+fn channel_of(name: &str) -> Result<ChannelType> {
+    name.parse().map_err(|()| Error::corrupt("channel type", name))
 }

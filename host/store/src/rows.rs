@@ -37,7 +37,7 @@ impl MultiRow {
         bind: impl Fn(&mut Binds, &R) + Send + Sync,
     ) -> Result<()> {
         for (text, chunk) in self.chunks(rows) {
-            self.query(text, chunk, &bind).execute(&mut *db).await?;
+            self.query(text, chunk, &bind)?.execute(&mut *db).await?;
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl MultiRow {
     {
         let mut found = Vec::new();
         for (text, chunk) in self.chunks(rows) {
-            for row in self.query(text, chunk, &bind).fetch_all(&mut *db).await? {
+            for row in self.query(text, chunk, &bind)?.fetch_all(&mut *db).await? {
                 found.push(sqlx::Row::try_get(&row, 0)?);
             }
         }
@@ -66,14 +66,17 @@ impl MultiRow {
         text: Arc<str>,
         rows: &[R],
         bind: &impl Fn(&mut Binds, &R),
-    ) -> Query<'static, Sqlite, SqliteArguments> {
+    ) -> Result<Query<'static, Sqlite, SqliteArguments>> {
         let mut binds = Binds { arguments: SqliteArguments::default(), error: None };
         binds.arguments.reserve(rows.len() * self.columns, 0);
         for row in rows {
             bind(&mut binds, row);
         }
+        if let Some(error) = binds.error {
+            return Err(sqlx::Error::Encode(error).into());
+        }
         // The text is made of constants and numbers only.
-        sqlx::__query_with_result(AssertSqlSafe(text), binds.error.map_or(Ok(binds.arguments), Err))
+        Ok(sqlx::query_with(AssertSqlSafe(text), binds.arguments))
     }
 
     fn chunks<'r, R>(&self, mut rows: &'r [R]) -> impl Iterator<Item = (Arc<str>, &'r [R])> {

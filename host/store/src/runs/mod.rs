@@ -1,0 +1,465 @@
+//! Runs: one firing of a campaign each, with the snapshot of who should be reached.
+//!
+//! The chunks that workers claim are in `chunks`.
+
+mod chunks;
+
+use jiff::Timestamp;
+use pinion_domain as domain;
+use pinion_domain::id::{CampaignId, RunId};
+use pinion_domain::page::{Page, PageRequest};
+use roaring::RoaringBitmap;
+use serde_json::Value;
+use sqlx::FromRow;
+
+pub use chunks::Chunk;
+pub(crate) use chunks::milliseconds;
+
+use crate::backend::{Connection, read, write};
+use crate::rows::MultiRow;
+use crate::writer::Tx;
+use crate::{AppRef, Error, Lane, Result, Store};
+
+/// A run to make.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Derived from campaign and occurrence, so that nobody can make it twice.
+    pub id: RunId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// The version that is sent.
+    pub campaign_version: u32,
+    /// When it was due.
+    pub scheduled: Timestamp,
+    /// The run that this one deliberately repeats.
+    pub parent: Option<RunId>,
+    /// Versions and settings that it keeps to.
+    pub pins: Value,
+    /// Everybody who should have an outcome, holdout included.
+    pub recipients: RoaringBitmap,
+    /// Recipients by number of treatment.
+    pub treatment_totals: Vec<u64>,
+    /// Recipients that get nothing.
+    pub holdout_total: u64,
+    /// Recipients per chunk.
+    pub chunk_size: u32,
+    /// When the run ends, done or not.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The number in large tables; rises with time.
+    pub no: i64,
+    /// The id.
+    pub id: RunId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// The version that is sent.
+    pub campaign_version: u32,
+    /// The run that this one deliberately repeats.
+    pub parent: Option<RunId>,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it was due.
+    pub scheduled: Timestamp,
+    /// When its recipients were written.
+    pub started: Timestamp,
+    /// When it was completed, cancelled or failed.
+    pub finished: Option<Timestamp>,
+    /// Recipients, holdout included.
+    pub total: u64,
+    /// Recipients by number of treatment.
+    pub treatment_totals: Vec<u64>,
+    /// Recipients that get nothing.
+    pub holdout_total: u64,
+    /// Versions and settings that it keeps to.
+    pub pins: Value,
+    /// When the run ends, done or not.
+    pub deadline: Option<Timestamp>,
+    /// Why it is in its state, for people.
+    pub detail: Option<String>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Its chunks may be claimed.
+    Running,
+    /// Nothing new is claimed until it is running again.
+    Paused,
+    /// Every recipient has an outcome.
+    Completed,
+    /// Stopped by somebody.
+    Cancelled,
+    /// It could not start, or not go on.
+    Failed,
+}
+
+impl RunState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Running, Self::Paused, Self::Completed, Self::Cancelled, Self::Failed];
+
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::Completed => "COMPLETED",
+            Self::Cancelled => "CANCELLED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Is it over?
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Failed)
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == name)
+            .ok_or_else(|| Error::corrupt("run state", name))
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    run_no: i64,
+    run_id: String,
+    app_no: i64,
+    campaign_id: String,
+    campaign_version: i32,
+    parent_run_id: Option<String>,
+    state: String,
+    detail: Option<String>,
+    scheduled_at: i64,
+    started_at: i64,
+    finished_at: Option<i64>,
+    deadline_at: Option<i64>,
+    total: i64,
+    treatment_totals: String,
+    holdout_total: i64,
+    pins: String,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select run_no, run_id, app_no, campaign_id, campaign_version, parent_run_id, state, detail,
+                    scheduled_at, started_at, finished_at, deadline_at, total, treatment_totals, holdout_total,
+                    pins
+             from run where ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Makes a run with its chunks, running; `None` if a run of that id exists already.
+    pub async fn create_run(&self, app: &AppRef, run: NewRun) -> Result<Option<Run>> {
+        self.insert_run(app, run, RunState::Running, None).await
+    }
+
+    /// Records a run that could not start; `None` if a run of that id exists already. It has no chunks.
+    pub async fn fail_run(&self, app: &AppRef, run: NewRun, detail: String) -> Result<Option<Run>> {
+        self.insert_run(app, run, RunState::Failed, Some(detail)).await
+    }
+
+    async fn insert_run(
+        &self,
+        app: &AppRef,
+        run: NewRun,
+        state: RunState,
+        detail: Option<String>,
+    ) -> Result<Option<Run>> {
+        struct Input {
+            app_no: i64,
+            recipients: Vec<u8>,
+            chunks: Vec<(i32, u32, u32)>,
+            run: NewRun,
+            state: RunState,
+            detail: Option<String>,
+        }
+        let chunks = if state.is_final() { Vec::new() } else { chunks(&run.recipients, run.chunk_size) };
+        let input =
+            Input { app_no: app.no, recipients: bitmap_bytes(&run.recipients)?, chunks, run, state, detail };
+        let no = self
+            .inner
+            .main
+            .write(Lane::Interactive, input, |tx, input| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    let run = &input.run;
+                    let no: Option<i64> = write!(tx, |db| sqlx::query_scalar(
+                        "insert into run (run_id, app_no, campaign_id, campaign_version, parent_run_id, state,
+                                          detail, scheduled_at, started_at, finished_at, deadline_at, total,
+                                          treatment_totals, holdout_total, pins, recipients)
+                         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                         on conflict (run_id) do nothing returning run_no"
+                    )
+                    .bind(run.id.as_str())
+                    .bind(input.app_no)
+                    .bind(run.campaign.as_str())
+                    .bind(i32::try_from(run.campaign_version).unwrap_or(i32::MAX))
+                    .bind(run.parent.as_ref().map(RunId::as_str))
+                    .bind(input.state.as_str())
+                    .bind(&input.detail)
+                    .bind(run.scheduled.as_millisecond())
+                    .bind(now)
+                    .bind(input.state.is_final().then_some(now))
+                    .bind(run.deadline.map(Timestamp::as_millisecond))
+                    .bind(run.recipients.len().cast_signed())
+                    .bind(json(&run.treatment_totals)?)
+                    .bind(run.holdout_total.cast_signed())
+                    .bind(json(&run.pins)?)
+                    .bind(&input.recipients)
+                    .fetch_optional(&mut *db)
+                    .await)?;
+                    if let Some(no) = no {
+                        insert_chunks(tx, no, &input.chunks).await?;
+                    }
+                    Ok(no)
+                })
+            })
+            .await?;
+        let Some(no) = no else { return Ok(None) };
+        let (_, run) = self.run(no).await?.ok_or_else(|| domain::Error::not_found("application", app.id.as_str()))?;
+        Ok(Some(run))
+    }
+
+    /// The run of that number, unless its application is gone.
+    pub async fn run(&self, no: i64) -> Result<Option<(AppRef, Run)>> {
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!("run_no = $1"))
+            .bind(no)
+            .fetch_optional(db)
+            .await)?;
+        Ok(self.with_apps(row).await?.pop())
+    }
+
+    /// Where a run stands: asked before every batch, so it reads nothing else.
+    pub async fn run_state(&self, no: i64) -> Result<Option<RunState>> {
+        let name: Option<String> =
+            read!(self.inner.main.pools, |db| sqlx::query_scalar("select state from run where run_no = $1")
+                .bind(no)
+                .fetch_optional(db)
+                .await)?;
+        name.map(|name| {
+            RunState::parse(&name).ok_or_else(|| Error::corrupt("run", format!("state {name}")))
+        })
+        .transpose()
+    }
+
+    /// Everybody who should have an outcome in the run.
+    pub async fn run_recipients(&self, no: i64) -> Result<RoaringBitmap> {
+        let bytes: Option<Vec<u8>> =
+            read!(self.inner.main.pools, |db| sqlx::query_scalar("select recipients from run where run_no = $1")
+                .bind(no)
+                .fetch_optional(db)
+                .await)?;
+        bytes.map_or_else(|| Ok(RoaringBitmap::new()), |bytes| bitmap(&bytes))
+    }
+
+    /// The runs of a campaign, newest first.
+    pub async fn runs(&self, app: &AppRef, campaign: &CampaignId, page: &PageRequest) -> Result<Page<Run>> {
+        let before = match &page.after {
+            None => i64::MAX,
+            Some(token) => {
+                token.parse().map_err(|_| domain::Error::invalid("token", "is not a token of ours"))?
+            }
+        };
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
+            "app_no = $1 and campaign_id = $2 and run_no < $3 order by run_no desc limit $4"
+        ))
+        .bind(app.no)
+        .bind(campaign.as_str())
+        .bind(before)
+        .bind(i64::from(page.size) + 1)
+        .fetch_all(db)
+        .await)?;
+        let runs = rows.into_iter().map(revive).collect::<Result<Vec<Run>>>()?;
+        Ok(Page::of(runs, page.size, |run| run.no.to_string()))
+    }
+
+    /// Runs that are running or paused, oldest first.
+    pub async fn active_runs(&self) -> Result<Vec<(AppRef, Run)>> {
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
+            "state in ('RUNNING', 'PAUSED') order by run_no"
+        ))
+        .fetch_all(db)
+        .await)?;
+        self.with_apps(rows).await
+    }
+
+    /// Moves a run to another state; `false` if it is over already or is not there.
+    pub async fn set_run_state(&self, no: i64, state: RunState, detail: Option<String>) -> Result<bool> {
+        self.inner
+            .main
+            .write(Lane::Interactive, (no, state, detail), |tx, (no, state, detail)| {
+                Box::pin(async move {
+                    let finished = state.is_final().then_some(tx.now.as_millisecond());
+                    let changed = write!(tx, |db| sqlx::query(
+                        "update run set state = $2, detail = $3, finished_at = $4
+                         where run_no = $1 and state in ('RUNNING', 'PAUSED')"
+                    )
+                    .bind(*no)
+                    .bind(state.as_str())
+                    .bind(detail)
+                    .bind(finished)
+                    .execute(&mut *db)
+                    .await
+                    .map(|done| done.rows_affected()))?;
+                    Ok(changed > 0)
+                })
+            })
+            .await
+    }
+
+    /// Completes the running runs of which every recipient has an outcome: no chunk is open and nothing
+    /// waits for another try. Tells which.
+    pub async fn complete_runs(&self) -> Result<Vec<(AppRef, Run)>> {
+        macro_rules! exhausted {
+            ($before:literal, $after:literal) => {
+                concat!(
+                    $before,
+                    " state = 'RUNNING'
+                      and not exists (select 1 from chunk c where c.run_no = run.run_no and c.done = 0)
+                      and not exists (select 1 from retry r where r.run_no = run.run_no)",
+                    $after
+                )
+            };
+        }
+        // Asked often and mostly in vain, so it is read first.
+        let any: Option<i64> = read!(self.inner.main.pools, |db| sqlx::query_scalar(exhausted!(
+            "select run_no from run where",
+            " limit 1"
+        ))
+        .fetch_optional(db)
+        .await)?;
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
+        let completed = self
+            .inner
+            .main
+            .write(Lane::Bulk, (), |tx, ()| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    let completed: Vec<i64> = write!(tx, |db| sqlx::query_scalar(exhausted!(
+                        "update run set state = 'COMPLETED', finished_at = $1 where",
+                        " returning run_no"
+                    ))
+                    .bind(now)
+                    .fetch_all(&mut *db)
+                    .await)?;
+                    Ok(completed)
+                })
+            })
+            .await?;
+        let mut runs = Vec::with_capacity(completed.len());
+        for no in completed {
+            runs.extend(self.run(no).await?);
+        }
+        Ok(runs)
+    }
+
+    /// Runs of applications that are gone are left out.
+    async fn with_apps(&self, rows: impl IntoIterator<Item = Row>) -> Result<Vec<(AppRef, Run)>> {
+        let mut found = Vec::new();
+        for row in rows {
+            if let Some(app) = self.app_by_no(row.app_no).await? {
+                found.push((app, revive(row)?));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Number, first and last seq of each chunk.
+fn chunks(recipients: &RoaringBitmap, size: u32) -> Vec<(i32, u32, u32)> {
+    let mut chunks: Vec<(i32, u32, u32)> = Vec::new();
+    let mut room = 0;
+    for seq in recipients {
+        if room == 0 {
+            let number = i32::try_from(chunks.len()).expect("no run has 2^31 chunks");
+            chunks.push((number, seq, seq));
+            room = size.max(1);
+        }
+        room -= 1;
+        if let Some((_, _, last)) = chunks.last_mut() {
+            *last = seq;
+        }
+    }
+    chunks
+}
+
+async fn insert_chunks(tx: &mut Tx, run_no: i64, chunks: &[(i32, u32, u32)]) -> Result<()> {
+    static INSERT: MultiRow = MultiRow::new("insert into chunk (run_no, chunk_no, first_seq, last_seq)", 4, "");
+    match &mut tx.connection {
+        Connection::Sqlite(db) => {
+            INSERT
+                .execute(db, chunks, |binds, (number, first, last)| {
+                    binds.add(run_no).add(*number).add(i64::from(*first)).add(i64::from(*last));
+                })
+                .await
+        }
+        Connection::Postgres(db) => {
+            sqlx::query(
+                "insert into chunk (run_no, chunk_no, first_seq, last_seq)
+                 select $1, chunk_no, first_seq, last_seq
+                 from unnest($2::integer[], $3::bigint[], $4::bigint[]) as new (chunk_no, first_seq, last_seq)",
+            )
+            .bind(run_no)
+            .bind(chunks.iter().map(|chunk| chunk.0).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| i64::from(chunk.1)).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| i64::from(chunk.2)).collect::<Vec<_>>())
+            .execute(&mut *db)
+            .await?;
+            Ok(())
+        }
+    }
+}
+
+fn revive(row: Row) -> Result<Run> {
+    Ok(Run {
+        no: row.run_no,
+        id: row.run_id.into(),
+        campaign: row.campaign_id.into(),
+        campaign_version: row.campaign_version.unsigned_abs(),
+        parent: row.parent_run_id.map(RunId::from),
+        state: RunState::parse(&row.state)?,
+        scheduled: instant(row.scheduled_at)?,
+        started: instant(row.started_at)?,
+        finished: row.finished_at.map(instant).transpose()?,
+        total: row.total.unsigned_abs(),
+        treatment_totals: serde_json::from_str(&row.treatment_totals)
+            .map_err(|error| Error::corrupt("treatment totals", error))?,
+        holdout_total: row.holdout_total.unsigned_abs(),
+        pins: serde_json::from_str(&row.pins).map_err(|error| Error::corrupt("pins", error))?,
+        deadline: row.deadline_at.map(instant).transpose()?,
+        detail: row.detail,
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::corrupt("run", error))
+}
+
+/// A stored number of milliseconds as an instant.
+pub(crate) fn instant(milliseconds: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).map_err(|error| Error::corrupt("time", error))
+}
+
+/// A bitmap as it is stored.
+pub(crate) fn bitmap_bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    bitmap.serialize_into(&mut bytes).map_err(|error| Error::corrupt("bitmap", error))?;
+    Ok(bytes)
+}
+
+/// A stored bitmap.
+pub(crate) fn bitmap(bytes: &[u8]) -> Result<RoaringBitmap> {
+    RoaringBitmap::deserialize_from(bytes).map_err(|error| Error::corrupt("bitmap", error))
+}
