@@ -266,11 +266,14 @@ impl Variable {
             Source::Member(member) => text(member(endpoint)),
             Source::Latitude => number(document.location.as_ref().and_then(|place| place.latitude)),
             Source::Longitude => number(document.location.as_ref().and_then(|place| place.longitude)),
-            Source::Attribute(name) => document.attributes.get(name).map_or(Value::Missing, list),
+            Source::Attribute(name) => document
+                .attributes
+                .get(name)
+                .map_or(Value::Missing, |values| list(values)),
             Source::UserAttribute(name) => {
                 let user = endpoint.user.as_ref();
                 user.and_then(|user| user.user_attributes.get(name))
-                    .map_or(Value::Missing, list)
+                    .map_or(Value::Missing, |values| list(values))
             }
             Source::Metric(name) => number(document.metrics.get(name).copied()),
             _ => Value::Missing,
@@ -287,7 +290,7 @@ fn number<'a>(number: Option<f64>) -> Value<'a> {
 }
 
 /// An empty list counts as no value, so a default may stand in.
-fn list(values: &Vec<String>) -> Value<'_> {
+fn list(values: &[String]) -> Value<'_> {
     if values.is_empty() {
         return Value::Missing;
     }
@@ -388,7 +391,8 @@ fn names_below(prefix: &str, scope: &Scope<'_>) -> Vec<String> {
         .chain(scope.defaults.keys())
         .chain(columns.iter().map(|spec| &spec.path))
         .filter_map(|key| key.strip_prefix(prefix))
-        .filter(|name| !name.is_empty() && !(prefix.is_empty() && name.contains('.')))
+        // From the root, a dotted name is a path to somewhere below.
+        .filter(|name| !name.is_empty() && (!prefix.is_empty() || !name.contains('.')))
         .map(str::to_owned)
         .collect()
 }

@@ -164,7 +164,12 @@ impl EmailRenderer {
                 .map(|template| template.render_in(&scope, part))
                 .transpose()
         };
-        let given = |output| input.personalized.and_then(|row| row.cell(output)).and_then(text);
+        let given = |output| {
+            input
+                .personalized
+                .and_then(|row| row.cell(output))
+                .and_then(|value| text(&value))
+        };
         let subject = match given("TitleOverride") {
             Some(title) => title,
             None => part(&self.subject, "Subject")?.unwrap_or_default(),
@@ -269,7 +274,7 @@ fn default_name(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-fn text(value: Value<'_>) -> Option<String> {
+fn text(value: &Value<'_>) -> Option<String> {
     let mut text = String::new();
     value.write(None, |part| text.push_str(part));
     (!text.is_empty()).then_some(text)

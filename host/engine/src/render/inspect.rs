@@ -17,6 +17,7 @@ use serde_json::Value as Json;
 use super::TemplateError;
 use super::context::Variable;
 use super::helper::{FIRST, Form, LONGEST_LIST, PRINT, signature};
+use crate::tracking::links::{LINK, destination};
 
 /// Expressions in one template; the parser's time grows with their number times the length.
 const MOST_EXPRESSIONS: usize = 2_000;
@@ -222,6 +223,12 @@ impl Inspector {
         let name = helper.name.as_name().unwrap_or_default();
         let is_each = name == "each";
         let changes_context = is_each || name == "with";
+        if name == LINK
+            && let Some(href) = helper.template.as_ref().and_then(literal)
+            && let Some(destination) = destination(href)
+        {
+            helper.params = vec![Parameter::Literal(Json::from(destination))];
+        }
         if is_each {
             let list = helper.params.remove(0);
             let first = Subexpression::new(Parameter::Name(FIRST.to_owned()), vec![list], HashMap::new());
@@ -458,6 +465,14 @@ impl Inspector {
 
     fn error(&self, message: impl Into<String>) -> TemplateError {
         TemplateError::at(self.line.max(1), message)
+    }
+}
+
+/// A template's text if there is nothing else in it.
+fn literal(template: &handlebars::Template) -> Option<&str> {
+    match template.elements.as_slice() {
+        [TemplateElement::RawString(text)] => Some(text),
+        _ => None,
     }
 }
 

@@ -10,6 +10,10 @@ use super::context::{Value, Variable};
 
 /// The columns that a personalizer asks for, one row an endpoint. A list arrives as templates print it;
 /// what a row does not have, or what is not of the column's kind, is marked as missing.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an iterator is cheap to clone and nicer to give away"
+)]
 pub fn personalizer_rows<'a>(
     inputs: &[ColumnSpec],
     endpoints: impl Iterator<Item = &'a Endpoint> + Clone,

@@ -286,8 +286,8 @@ fn variable(printed: &HelperTemplate, variables: &[Variable], escape: Escape) ->
 
 /// Takes no more than [`LONGEST_OUTPUT`].
 #[derive(Default)]
-struct Capped {
-    text: String,
+pub(super) struct Capped {
+    pub(super) text: String,
     is_full: bool,
 }
 

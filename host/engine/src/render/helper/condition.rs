@@ -4,8 +4,8 @@
 use std::cmp::Ordering;
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError,
-    Renderable, ScopedJson,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, PathAndJson, RenderContext,
+    RenderError, Renderable, ScopedJson,
 };
 use serde_json::Value as Json;
 
@@ -48,7 +48,7 @@ pub(super) struct Condition(pub(super) Test);
 
 impl Condition {
     fn holds(&self, helper: &Helper<'_>) -> bool {
-        let values: Vec<&Json> = helper.params().iter().map(|value| value.value()).collect();
+        let values: Vec<&Json> = helper.params().iter().map(PathAndJson::value).collect();
         (self.0)(&values)
     }
 }

@@ -15,13 +15,14 @@ use std::sync::LazyLock;
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson, StringOutput,
+    RenderErrorReason, Renderable, ScopedJson,
 };
 use serde_json::Value as Json;
 
 use super::LONGEST_OUTPUT;
 use super::context::number_text;
 use super::escape::Escape;
+use super::template::Capped;
 use crate::tracking::TrackingContext;
 use crate::tracking::links::{LINK, write_tracked};
 
@@ -312,10 +313,23 @@ impl HelperDef for TrackedLink<'_> {
         let Some(value) = helper.template() else {
             return Ok(());
         };
-        let mut href = StringOutput::new();
-        value.render(registry, context, render, &mut href)?;
         let mut tracked = String::new();
-        write_tracked(&self.0, &href.into_string()?, &mut tracked);
+        // Where a link leads for everybody was found when the template was compiled.
+        let known = helper
+            .param(0)
+            .and_then(|destination| destination.value().as_str());
+        match known {
+            Some(destination) if !self.0.tracker.is_own(destination) => {
+                self.0
+                    .tracker
+                    .write_click(&self.0.stamp, destination, &mut tracked);
+            }
+            _ => {
+                let mut href = Capped::default();
+                value.render(registry, context, render, &mut href)?;
+                write_tracked(&self.0, &href.text, &mut tracked);
+            }
+        }
         out.write(&tracked)?;
         Ok(())
     }

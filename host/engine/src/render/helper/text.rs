@@ -1,5 +1,7 @@
 //! Helpers for texts.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::{Call, Entry, LONGEST_OUTPUT, TOO_LONG, printed};
@@ -8,7 +10,7 @@ pub(super) const ALL: [Entry; 16] = [
     ("abbreviate", 2, |call| on_text(call, abbreviate)),
     ("capitalize", 1, |call| on_text(call, capitalize)),
     ("capitalizeFirst", 1, |call| {
-        on_text(call, |_, text| Ok(upper_first(&text)))
+        on_text(call, |_, text| Ok(upper_first(text)))
     }),
     ("center", 1, |call| on_text(call, center)),
     ("cut", 1, |call| on_text(call, cut)),
@@ -25,9 +27,9 @@ pub(super) const ALL: [Entry; 16] = [
     ("rjust", 1, |call| {
         on_text(call, |call, text| pad(call, text, true))
     }),
-    ("slugify", 1, |call| on_text(call, |_, text| Ok(slugify(&text)))),
+    ("slugify", 1, |call| on_text(call, |_, text| Ok(slugify(text)))),
     ("stripTags", 1, |call| {
-        on_text(call, |_, text| Ok(strip_tags(&text)))
+        on_text(call, |_, text| Ok(strip_tags(text)))
     }),
     ("substring", 2, |call| on_text(call, substring)),
     ("upper", 1, |call| {
@@ -38,28 +40,32 @@ pub(super) const ALL: [Entry; 16] = [
 /// Nothing becomes nothing.
 fn on_text(
     call: &Call<'_, '_>,
-    function: impl Fn(&Call<'_, '_>, String) -> Result<String, String>,
+    function: impl Fn(&Call<'_, '_>, &str) -> Result<String, String>,
 ) -> Result<Json, String> {
     if call.is_missing(0) {
         return Ok(Json::Null);
     }
-    function(call, call.text(0)).map(Json::from)
+    function(call, &call.text(0)).map(Json::from)
 }
 
 /// The dots count towards the length.
-fn abbreviate(call: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn abbreviate(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let width = call.size("width", 1)?.ok_or("the length is missing")?;
     if text.chars().count() <= width {
-        return Ok(text);
+        return Ok(text.to_owned());
     }
     let kept = text.chars().take(width.saturating_sub(3));
     Ok(kept.chain("...".chars()).take(width).collect())
 }
 
 /// Words are what stands between white space; the rest of a word stays unless `fully=true`.
-fn capitalize(call: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn capitalize(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let fully = call.option("fully").is_some_and(|fully| fully == "true");
-    let text = if fully { text.to_lowercase() } else { text };
+    let text = if fully {
+        text.to_lowercase().into()
+    } else {
+        Cow::from(text)
+    };
     Ok(text
         .split_inclusive(char::is_whitespace)
         .map(upper_first)
@@ -74,16 +80,20 @@ fn upper_first(text: &str) -> String {
     }
 }
 
-fn center(call: &Call<'_, '_>, text: String) -> Result<String, String> {
-    let (missing, with) = padding(call, &text)?;
+fn center(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
+    let (missing, with) = padding(call, text)?;
     let left = missing / 2;
-    Ok(fill(&with, left) + &text + &fill(&with, missing - left))
+    Ok(fill(&with, left) + text + &fill(&with, missing - left))
 }
 
-fn pad(call: &Call<'_, '_>, text: String, on_left: bool) -> Result<String, String> {
-    let (missing, with) = padding(call, &text)?;
+fn pad(call: &Call<'_, '_>, text: &str, on_left: bool) -> Result<String, String> {
+    let (missing, with) = padding(call, text)?;
     let fill = fill(&with, missing);
-    Ok(if on_left { fill + &text } else { text + &fill })
+    Ok(if on_left {
+        fill + text
+    } else {
+        text.to_owned() + &fill
+    })
 }
 
 /// How many characters are missing, and with what to fill.
@@ -102,10 +112,10 @@ fn fill(with: &str, length: usize) -> String {
     with.chars().cycle().take(length).collect()
 }
 
-fn cut(call: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn cut(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let what = call.word(1).unwrap_or_else(|| " ".to_owned());
     if what.is_empty() {
-        return Ok(text);
+        return Ok(text.to_owned());
     }
     Ok(text.replace(&what, ""))
 }
@@ -143,7 +153,7 @@ fn join(call: &Call<'_, '_>) -> Result<Json, String> {
 }
 
 /// `1st 2nd 3rd 4th … 11th 12th 13th … 21st`.
-fn ordinalize(_: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn ordinalize(_: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let number: i64 = text
         .trim()
         .parse()
@@ -159,10 +169,10 @@ fn ordinalize(_: &Call<'_, '_>, text: String) -> Result<String, String> {
     Ok(format!("{number}{ending}"))
 }
 
-fn replace(call: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn replace(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let (from, to) = (call.text(1), call.text(2));
     if from.is_empty() {
-        return Ok(text);
+        return Ok(text.to_owned());
     }
     if text.len() + text.matches(&from).count() * to.len() > LONGEST_OUTPUT {
         return Err(TOO_LONG.to_owned());
@@ -192,7 +202,7 @@ fn strip_tags(text: &str) -> String {
 }
 
 /// Offsets count characters; those beyond the end mean the end.
-fn substring(call: &Call<'_, '_>, text: String) -> Result<String, String> {
+fn substring(call: &Call<'_, '_>, text: &str) -> Result<String, String> {
     let start = call.size("startOffset", 1)?.unwrap_or(0);
     let end = call.size("endOffset", 2)?.unwrap_or(usize::MAX);
     Ok(text.chars().take(end).skip(start).collect())

@@ -236,7 +236,7 @@ fn pieces_render_as_handlebars_does() {
     let substitutions = lists(&[("name", &["<n>"]), ("many", &["x", "<y>"])]);
     let mut random = StdRng::seed_from_u64(6);
     let mut compared = 0;
-    for _ in 0..20_000 {
+    for _ in 0..5_000 {
         let source: String = (0..random.random_range(1..10))
             .map(|_| pieces[random.random_range(0..pieces.len())])
             .collect();
@@ -255,7 +255,7 @@ fn pieces_render_as_handlebars_does() {
             });
         }
     }
-    assert!(compared > 30_000, "{compared}");
+    assert!(compared > 7_500, "{compared}");
 }
 
 #[test]
