@@ -8,8 +8,8 @@ use pinion_bindings::personalizer::PersonalizerPlugin;
 use pinion_domain::extension::Kind;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable, ResourceType};
 use wasmtime::{
-    Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-    Result, StoreLimits, StoreLimitsBuilder, Strategy,
+    Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
+    StoreLimits, StoreLimitsBuilder, Strategy,
 };
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
