@@ -6,7 +6,7 @@ pub mod payload;
 use std::time::Duration;
 
 use pinion_sdk::http::Request;
-use pinion_sdk::{Channel, Message, Outcome, Problem, Receipt, join_all, report};
+use pinion_sdk::{Channel, Message, Outcome, Problem, Receipt, SendError, join_all, report};
 use serde::Deserialize;
 
 use crate::payload::{Answer, Call};
@@ -116,7 +116,10 @@ impl Channel for Webhook {
 
     async fn check(&self) -> Vec<Problem> {
         let problem = match self.request("HEAD").send().await {
-            Err(error) => format!("the receiver cannot be asked: {error:?}"),
+            Err(error) => format!(
+                "the receiver cannot be asked: {}",
+                SendError::from(error).reason()
+            ),
             Ok(response) => match (&self.settings.account_id, response.accepted()) {
                 (Some(account), Ok(())) if response.header("x-amz-pinpoint-accountid") != Some(account) => {
                     "the answer to HEAD does not name this account in X-Amz-Pinpoint-AccountId".to_owned()

@@ -1,8 +1,8 @@
 //! The channel before a scripted receiver.
 
+use pinion_sdk::Part;
 use pinion_sdk::http::{Error, HeaderValue, Response};
 use pinion_sdk::testing::{Host, message};
-use pinion_sdk::{Part, SendError};
 use serde_json::{Value, json};
 
 use super::*;
@@ -232,6 +232,14 @@ fn check_wants_the_account_if_it_is_given() {
         assert_eq!(problems.is_empty(), good, "{settings}: {problems:?}");
         assert_eq!(host.requests()[0].method, "HEAD");
     }
+}
+
+#[test]
+fn check_says_why_the_receiver_cannot_be_asked() {
+    let host = Host::new();
+    host.on_fetch(|_| Err(Error::Connect("nobody listens".to_owned())));
+    let problem = Problem::new("url", "the receiver cannot be asked: nobody listens");
+    assert_eq!(host.check::<Webhook>(&settings()), [problem]);
 }
 
 #[test]

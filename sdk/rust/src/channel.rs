@@ -143,6 +143,21 @@ impl Receipt {
     }
 }
 
+impl SendError {
+    /// The words of the refusal, without its kind.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::InvalidAddress(text)
+            | Self::Rejected(text)
+            | Self::Unauthorized(text)
+            | Self::Unavailable(text)
+            | Self::Misconfigured(text)
+            | Self::Unknown(text) => text,
+            Self::RateLimited(_) => "too many requests",
+        }
+    }
+}
+
 impl Problem {
     /// A setting, or the empty string for all of them, and what is wrong with it.
     pub fn new(key: &str, text: impl Into<String>) -> Self {

@@ -40,7 +40,12 @@ fn patient(id: &str, turns: u32) -> Message {
 #[test]
 fn messages_wait_together_and_are_reported_as_they_end() {
     let host = Host::new();
-    let batch = vec![patient("slow", 9), patient("failed", 3), patient("quick", 1), patient("ready", 0)];
+    let batch = vec![
+        patient("slow", 9),
+        patient("failed", 3),
+        patient("quick", 1),
+        patient("ready", 0),
+    ];
     let outcomes = host.send::<Patient>(&json!({}), batch);
 
     assert_eq!(
@@ -158,7 +163,11 @@ fn what_may_have_arrived_is_unknown() {
         (Error::Broken("x".to_owned()), true),
     ] {
         let shown = format!("{error:?}");
-        assert_eq!(matches!(SendError::from(error), SendError::Unknown(_)), unknown, "{shown}");
+        assert_eq!(
+            matches!(SendError::from(error), SendError::Unknown(_)),
+            unknown,
+            "{shown}"
+        );
     }
 }
 

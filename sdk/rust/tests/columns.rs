@@ -51,7 +51,14 @@ fn rows_are_read_by_kind_and_what_is_missing_is_none() {
         .number(&[Some(1.0), Some(1.0), None, Some(1.0), Some(1.0), Some(1.0)])
         .text(&[&["Łódź"], &["Łódź"], &["Łódź"], &[], &["Łódź"], &["Łódź"]])
         .integer(&[Some(1), Some(1), Some(1), Some(1), None, Some(1)])
-        .text(&[&[], &["silver", "gold"], &[], &["silver"], &["silver"], &["silver"]])
+        .text(&[
+            &[],
+            &["silver", "gold"],
+            &[],
+            &["silver"],
+            &["silver"],
+            &["silver"],
+        ])
         .instant(&[Some(99), None, Some(99), Some(99), Some(99), Some(100)]);
     let members = table.matches::<Everything>(&json!({})).unwrap();
     assert_eq!(members, [true, true, false, false, false, false]);
@@ -69,7 +76,12 @@ fn a_memo_works_once_for_each_distinct_list() {
         .text(&cells)
         .instant(&vec![None; 3_000]);
     let members = table.matches::<Everything>(&json!({})).unwrap();
-    assert!(members.iter().enumerate().all(|(row, member)| *member == (row % 3 != 1)));
+    assert!(
+        members
+            .iter()
+            .enumerate()
+            .all(|(row, member)| *member == (row % 3 != 1))
+    );
     assert_eq!(WORK.get(), 3);
 }
 
@@ -154,7 +166,13 @@ fn outputs_are_packed_and_what_is_not_set_is_missing() {
     ];
     let filled = Table::new(7).text(&cells).fill::<Echo>(&json!({})).unwrap();
 
-    let full = |text: &str| Some([text, "0.5", "-3", "7"].map(|cell| Some(cell.to_owned())).to_vec());
+    let full = |text: &str| {
+        Some(
+            [text, "0.5", "-3", "7"]
+                .map(|cell| Some(cell.to_owned()))
+                .to_vec(),
+        )
+    };
     let empty = Some(vec![None; 4]);
     let twice = Some(vec![Some("second".to_owned()), None, None, None]);
     assert_eq!(

@@ -16,10 +16,16 @@ fn every_manifest_is_valid() {
                 continue;
             }
             let json = fs::read(path.join("plugin.json")).unwrap();
-            let manifest = Manifest::parse(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let manifest =
+                Manifest::parse(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let folder_name = path.file_name().unwrap().to_string_lossy();
             let shared = folder_name.starts_with("swap-");
-            assert!(shared || manifest.name == folder_name, "{}: {}", path.display(), manifest.name);
+            assert!(
+                shared || manifest.name == folder_name,
+                "{}: {}",
+                path.display(),
+                manifest.name
+            );
             assert!(!manifest.description.is_empty(), "{}", path.display());
             seen += 1;
         }
