@@ -114,11 +114,13 @@ impl Store {
 
     /// The key of that id, enabled or not.
     pub async fn access_key(&self, id: &AccessKeyId) -> Result<Option<AccessKey>> {
-        let row: Option<Row> =
-            read!(self.inner.main.pools, |db| sqlx::query_as(concat!(columns!(), " where access_key_id = $1"))
-                .bind(id.as_str())
-                .fetch_optional(db)
-                .await)?;
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where access_key_id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await)?;
         row.map(|row| self.access_key_of(row)).transpose()
     }
 
@@ -166,13 +168,17 @@ impl Store {
         let drawn = draw(b"0123456789", 12);
         self.inner
             .main
-            .write(Lane::Interactive, drawn, |tx, drawn| Box::pin(settle_default_account(tx, drawn)))
+            .write(Lane::Interactive, drawn, |tx, drawn| {
+                Box::pin(settle_default_account(tx, drawn))
+            })
             .await
     }
 
     fn access_key_of(&self, row: Row) -> Result<AccessKey> {
         let secret =
-            self.inner.secrets.open_text(&row.secret_sealed, &bound(&row.access_key_id), "access key")?;
+            self.inner
+                .secrets
+                .open_text(&row.secret_sealed, &bound(&row.access_key_id), "access key")?;
         Ok(AccessKey {
             id: row.access_key_id.into(),
             account: row.account_id.into(),
@@ -199,5 +205,7 @@ fn bound(id: &str) -> String {
 
 fn draw(letters: &[u8], count: usize) -> String {
     let mut rng = rand::rng();
-    (0..count).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect()
+    (0..count)
+        .map(|_| char::from(letters[rng.random_range(0..letters.len())]))
+        .collect()
 }

@@ -79,8 +79,16 @@ impl PageKey {
     }
 
     fn read(page: &PageRequest, start: i64) -> Result<Self> {
-        let Some(after) = &page.after else { return Ok(Self { at: start, id: String::new() }) };
+        let Some(after) = &page.after else {
+            return Ok(Self {
+                at: start,
+                id: String::new(),
+            });
+        };
         let (at, id) = after.split_once(' ').ok_or_else(Self::foreign)?;
-        Ok(Self { at: at.parse().map_err(|_| Self::foreign())?, id: id.to_owned() })
+        Ok(Self {
+            at: at.parse().map_err(|_| Self::foreign())?,
+            id: id.to_owned(),
+        })
     }
 }

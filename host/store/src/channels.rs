@@ -108,13 +108,19 @@ impl Store {
     }
 
     /// Removes a channel and tells what it was.
-    pub async fn delete_channel(&self, app: &AppRef, channel_type: ChannelType) -> Result<Option<ChannelRow>> {
+    pub async fn delete_channel(
+        &self,
+        app: &AppRef,
+        channel_type: ChannelType,
+    ) -> Result<Option<ChannelRow>> {
         let row = self
             .inner
             .main
-            .write(Lane::Interactive, (app.no, channel_type), |tx, (app_no, channel_type)| {
-                Box::pin(delete(tx, *app_no, *channel_type))
-            })
+            .write(
+                Lane::Interactive,
+                (app.no, channel_type),
+                |tx, (app_no, channel_type)| Box::pin(delete(tx, *app_no, *channel_type)),
+            )
             .await?;
         row.map(ChannelRow::of).transpose()
     }
@@ -138,7 +144,8 @@ impl ChannelRow {
                 .channel_type
                 .parse()
                 .map_err(|()| Error::corrupt("channel", format!("no type {}", row.channel_type)))?,
-            document: serde_json::from_str(&row.document).map_err(|error| Error::corrupt("channel", error))?,
+            document: serde_json::from_str(&row.document)
+                .map_err(|error| Error::corrupt("channel", error))?,
             version: row.version,
             creation_date: iso(instant(row.created_at)?),
             last_modified_date: iso(instant(row.modified_at)?),

@@ -16,7 +16,7 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 
 use crate::backend::{Connection, Pools};
 use crate::{Error, Result};
@@ -28,7 +28,10 @@ const EPOCH_SHIFT: u32 = 44;
 #[derive(Clone, Debug)]
 pub(crate) enum Connector {
     Sqlite(PathBuf),
-    Postgres { options: Box<PgConnectOptions>, epoch: i64 },
+    Postgres {
+        options: Box<PgConnectOptions>,
+        epoch: i64,
+    },
 }
 
 impl Connector {
@@ -42,7 +45,10 @@ impl Connector {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| Error::Setup(format!("database.url: {error}")))?
             .application_name("pinion");
-        Ok(Self::Postgres { options: Box::new(options), epoch: 0 })
+        Ok(Self::Postgres {
+            options: Box::new(options),
+            epoch: 0,
+        })
     }
 
     pub(crate) fn set_epoch(&mut self, restored: i64) {
@@ -110,7 +116,6 @@ fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
         .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", "4000")
         .statement_cache_capacity(256)
-        
 }
 
 impl Connection {
@@ -122,6 +127,24 @@ impl Connection {
             Self::Sqlite(db) => begin_sqlite(db, revisions).await,
             Self::Postgres(db) => begin_postgres(db, revisions).await,
         }
+    }
+
+    /// Begins a transaction, without a revision, that nobody else's writing to a table overlaps.
+    pub(crate) async fn begin_alone(&mut self, table: &'static str) -> Result<()> {
+        match self {
+            Self::Sqlite(db) => sqlx::raw_sql("begin immediate")
+                .execute(&mut *db)
+                .await
+                .map(drop)?,
+            Self::Postgres(db) => {
+                let sql = format!("begin; lock table {table} in exclusive mode");
+                sqlx::raw_sql(AssertSqlSafe(sql))
+                    .execute(&mut *db)
+                    .await
+                    .map(drop)?;
+            }
+        }
+        Ok(())
     }
 
     /// What a `select` ends with that keeps other writers off its rows until the commit.
@@ -167,11 +190,10 @@ async fn begin_postgres(db: &mut PgConnection, revisions: bool) -> Result<i64> {
     if !revisions {
         return Ok(0);
     }
-    let (xid, epoch): (i64, i64) = sqlx::query_as(
-        "select pg_current_xact_id()::text::bigint, current_setting('pinion.epoch')::bigint",
-    )
-    .fetch_one(&mut *db)
-    .await?;
+    let (xid, epoch): (i64, i64) =
+        sqlx::query_as("select pg_current_xact_id()::text::bigint, current_setting('pinion.epoch')::bigint")
+            .fetch_one(&mut *db)
+            .await?;
     Ok(epoch << EPOCH_SHIFT | xid)
 }
 
@@ -182,9 +204,10 @@ impl Pools {
     pub(crate) async fn settled_rev(&self, epoch: i64) -> Result<i64> {
         match self {
             Self::Sqlite(db) => {
-                let rev: i64 = sqlx::query_scalar("select cast(value as integer) from meta where name = 'rev'")
-                    .fetch_one(db)
-                    .await?;
+                let rev: i64 =
+                    sqlx::query_scalar("select cast(value as integer) from meta where name = 'rev'")
+                        .fetch_one(db)
+                        .await?;
                 Ok(rev)
             }
             Self::Postgres(db) => {

@@ -48,6 +48,9 @@ pub enum Error {
 impl Error {
     /// A stored value cannot be read.
     pub(crate) fn corrupt(what: impl Into<String>, detail: impl ToString) -> Self {
-        Self::Corrupt { what: what.into(), detail: detail.to_string() }
+        Self::Corrupt {
+            what: what.into(),
+            detail: detail.to_string(),
+        }
     }
 }

@@ -79,7 +79,9 @@ impl Store {
                     .await?
                     .rows_affected());
                     if made == 0 {
-                        return Err(domain::Error::Conflict(format!("job {} exists already", input.id)).into());
+                        return Err(
+                            domain::Error::Conflict(format!("job {} exists already", input.id)).into(),
+                        );
                     }
                     Ok(())
                 })
@@ -124,12 +126,14 @@ impl Store {
 
     /// A job.
     pub async fn job(&self, app: &AppRef, id: &JobId) -> Result<Option<ImportJob>> {
-        let row: Option<Row> =
-            read!(self.inner.main.pools, |db| sqlx::query_as(concat!(columns!(), " where app_no = $1 and job_id = $2"))
-                .bind(app.no)
-                .bind(id.as_str())
-                .fetch_optional(db)
-                .await)?;
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
+            columns!(),
+            " where app_no = $1 and job_id = $2"
+        ))
+        .bind(app.no)
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await)?;
         row.map(|row| document(&row)).transpose()
     }
 
@@ -160,7 +164,10 @@ impl Store {
             .iter()
             .map(|row| Ok((JobId::from(row.job_id.as_str()), document(row)?)))
             .collect::<Result<_>>()?;
-        Ok(Page { items, next_token: page.next_token })
+        Ok(Page {
+            items,
+            next_token: page.next_token,
+        })
     }
 
     /// Jobs that a restarted server goes on with, oldest first, each with its cursor.
@@ -190,8 +197,12 @@ impl Store {
         members: &Members,
     ) -> Result<()> {
         let mut endpoints = Vec::with_capacity(members.endpoints.serialized_size());
-        members.endpoints.serialize_into(&mut endpoints).expect("a Vec takes all bytes");
-        let users = serde_json::to_string(&members.users).map_err(|error| Error::corrupt("members", error))?;
+        members
+            .endpoints
+            .serialize_into(&mut endpoints)
+            .expect("a Vec takes all bytes");
+        let users =
+            serde_json::to_string(&members.users).map_err(|error| Error::corrupt("members", error))?;
         self.inner
             .main
             .write(
@@ -222,14 +233,16 @@ impl Store {
 
     /// Who is in a version of an imported segment.
     pub async fn members(&self, app: &AppRef, segment: &SegmentId, version: u32) -> Result<Option<Members>> {
-        let row: Option<(Vec<u8>, String)> = read!(self.inner.main.pools, |db| sqlx::query_as(
+        let row: Option<(Vec<u8>, String)> = read!(self.inner.main.pools, |db| {
+            sqlx::query_as(
             "select endpoints, users from segment_members where app_no = $1 and segment_id = $2 and version = $3"
         )
         .bind(app.no)
         .bind(segment.as_str())
         .bind(i64::from(version))
         .fetch_optional(db)
-        .await)?;
+        .await
+        })?;
         row.map(|(endpoints, users)| {
             Ok(Members {
                 endpoints: RoaringBitmap::deserialize_from(endpoints.as_slice())

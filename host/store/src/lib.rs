@@ -32,7 +32,7 @@ mod plugins;
 mod runs;
 mod suppressions;
 mod tags;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub use direct::{DirectMessage, DirectOutcome, Intent};
 pub use documents::{Document, Scope, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
-pub use events::{EventCount, EventSummary, NewEvent};
+pub use events::{EventCount, EventSummary, NewEvent, StoredEvent};
 pub use jobs::Members;
 pub use ledger::{BatchCommit, Count, LedgerRow, Retry, RollupFilter};
 pub use open::Options;
@@ -82,8 +82,8 @@ struct Inner {
     held: std::sync::atomic::AtomicBool,
     /// Keeps a second server off the folder.
     lock: Mutex<Option<std::fs::File>>,
-    folder: std::path::PathBuf,
-    apps: RwLock<std::collections::HashMap<AppId, AppRef>>,
+    /// Applications that were looked up; `None` is one that was deleted here.
+    apps: RwLock<std::collections::HashMap<AppId, Option<AppRef>>>,
     tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
@@ -130,7 +130,10 @@ struct AppKeys {
 
 impl std::fmt::Debug for AppRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AppRef").field("no", &self.no).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("AppRef")
+            .field("no", &self.no)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

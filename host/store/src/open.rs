@@ -44,21 +44,26 @@ impl Store {
     /// the database is newer than this server.
     pub async fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self> {
         let folder = options.folder;
-        fs::create_dir_all(&folder).map_err(|error| Error::Setup(format!("{}: {error}", folder.display())))?;
+        fs::create_dir_all(&folder)
+            .map_err(|error| Error::Setup(format!("{}: {error}", folder.display())))?;
         let lock = if options.serve { Some(lock(&folder)?) } else { None };
         let master = match options.master_key {
-            Some(key) => key,
-            None => MasterKey::of_folder(&folder)?,
+            Some(key) => Some(key),
+            None => MasterKey::read(&folder)?,
         };
         let (mut main, events) = match &options.database_url {
-            None => (Connector::sqlite(folder.join("pinion.db")), Connector::sqlite(folder.join("events.db"))),
+            None => (
+                Connector::sqlite(folder.join("pinion.db")),
+                Connector::sqlite(folder.join("events.db")),
+            ),
             Some(url) => (Connector::postgres(url)?, Connector::postgres(url)?),
         };
         migrate(&main, &events).await?;
         let mut setup = main.connect().await?;
-        let facts = prepare(&mut setup, &folder, &master, options.serve).await?;
+        let facts = prepare(&mut setup, &folder, master, options.serve).await?;
         setup.close().await;
         main.set_epoch(facts.restored);
+        let master = facts.master;
 
         let secrets = Sealer::new(&master.derive("secrets"));
         let (main, main_task) = start(main, true, &clock).await?;
@@ -74,13 +79,15 @@ impl Store {
                 epoch: facts.epoch,
                 held: AtomicBool::new(facts.held),
                 lock: Mutex::new(lock),
-                folder,
                 apps: RwLock::new(HashMap::new()),
                 tasks: Mutex::new(vec![main_task, events_task]),
             }),
         };
         if facts.held {
             warn!("this data was opened under a new identity: sending is held until it is released");
+        }
+        if options.serve {
+            store.purge_apps().await?;
         }
         Ok(store)
     }
@@ -125,22 +132,32 @@ impl Store {
         Ok(())
     }
 
-    /// Copies all databases consistently into `to`, which must not exist yet. The master key is not
-    /// copied: keep it elsewhere. Only for embedded databases; PostgreSQL has its own tools.
+    /// Copies both databases into `to`, each as it is at one moment, the events a little later than the
+    /// rest. `to` must not exist yet. The master key is not copied: keep it elsewhere. Only for embedded databases; PostgreSQL has its own tools.
     ///
     /// The copy knows its identity but has no identity file, so opening it holds sending.
     pub async fn backup(&self, to: &Path) -> Result<()> {
+        let (Pools::Sqlite(main), Pools::Sqlite(events)) = (&self.inner.main.pools, &self.inner.events.pools)
+        else {
+            return Err(Error::Setup(
+                "back up PostgreSQL with its own tools, such as pg_dump".to_owned(),
+            ));
+        };
         let setup = |error: std::io::Error| Error::Setup(format!("{}: {error}", to.display()));
         fs::create_dir(to).map_err(setup)?;
-        for (database, name) in [(&self.inner.main, "pinion.db"), (&self.inner.events, "events.db")] {
-            let Pools::Sqlite(pool) = &database.pools else {
-                return Err(Error::Setup("back up PostgreSQL with its own tools, such as pg_dump".to_owned()));
-            };
+        for (pool, name) in [(main, "pinion.db"), (events, "events.db")] {
             let target = to.join(name);
-            let target = target.to_str().ok_or_else(|| Error::Setup("the path must be UTF-8".to_owned()))?;
+            let target = target
+                .to_str()
+                .ok_or_else(|| Error::Setup("the path must be UTF-8".to_owned()))?;
             sqlx::query("vacuum into $1").bind(target).execute(pool).await?;
-            fs::File::open(target).and_then(|file| file.sync_all()).map_err(setup)?;
+            fs::File::open(target)
+                .and_then(|file| file.sync_all())
+                .map_err(setup)?;
         }
+        fs::File::open(to)
+            .and_then(|folder| folder.sync_all())
+            .map_err(setup)?;
         info!(to = %to.display(), "backup written");
         Ok(())
     }
@@ -154,7 +171,14 @@ async fn start(
     let connection = connector.connect().await?;
     let pools = connector.pool().await?;
     let (writer, task) = Writer::start(connector.clone(), connection, revisions, Arc::clone(clock));
-    Ok((Database { connector, pools, writer: RwLock::new(Some(writer)) }, task))
+    Ok((
+        Database {
+            connector,
+            pools,
+            writer: RwLock::new(Some(writer)),
+        },
+        task,
+    ))
 }
 
 fn lock(folder: &Path) -> Result<fs::File> {
@@ -166,9 +190,10 @@ fn lock(folder: &Path) -> Result<fs::File> {
         .open(&path)
         .map_err(|error| Error::Setup(format!("{}: {error}", path.display())))?;
     file.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => {
-            Error::Setup(format!("{} is served by another process already", folder.display()))
-        }
+        fs::TryLockError::WouldBlock => Error::Setup(format!(
+            "{} is served by another process already",
+            folder.display()
+        )),
         fs::TryLockError::Error(error) => Error::Setup(format!("{}: {error}", path.display())),
     })?;
     Ok(file)
@@ -188,30 +213,47 @@ async fn migrate(main: &Connector, events: &Connector) -> Result<()> {
 }
 
 struct Facts {
+    master: MasterKey,
     epoch: i64,
     restored: i64,
     held: bool,
 }
 
 /// Reads and sets what `meta` knows, in one transaction.
-async fn prepare(connection: &mut Connection, folder: &Path, master: &MasterKey, serve: bool) -> Result<Facts> {
-    match connection {
-        Connection::Sqlite(db) => sqlx::raw_sql("begin immediate").execute(&mut *db).await.map(drop)?,
-        Connection::Postgres(db) => sqlx::raw_sql("begin").execute(&mut *db).await.map(drop)?,
-    }
+async fn prepare(
+    connection: &mut Connection,
+    folder: &Path,
+    master: Option<MasterKey>,
+    serve: bool,
+) -> Result<Facts> {
+    connection.begin_alone("meta").await?;
     if meta(connection, "rev").await?.is_none() {
         set_meta(connection, "rev", "1").await?;
     }
-    let check = Sealer::new(&master.derive("check"));
-    match meta(connection, "key_check").await? {
-        None => set_meta(connection, "key_check", &hex::encode(check.seal(b"pinion", "key_check"))).await?,
-        Some(sealed) => {
-            let sealed = hex::decode(sealed).map_err(|error| Error::corrupt("meta key_check", error))?;
-            check
-                .open(&sealed, "key_check", "check value")
-                .map_err(|_| Error::Setup("the master key is not the one that sealed this data".to_owned()))?;
+    let master = match meta(connection, "key_check").await? {
+        None => {
+            let master = master.map_or_else(|| MasterKey::create(folder), Ok)?;
+            let sealed = Sealer::new(&master.derive("check")).seal(b"pinion", "key_check");
+            set_meta(connection, "key_check", &hex::encode(sealed)).await?;
+            master
         }
-    }
+        Some(sealed) => {
+            // A key made now would only hide that the true one is elsewhere.
+            let master = master.ok_or_else(|| {
+                Error::Setup(format!(
+                    "this data is sealed, and its master key is not in {}: give the key that it was made with",
+                    folder.join("master.key").display()
+                ))
+            })?;
+            let sealed = hex::decode(sealed).map_err(|error| Error::corrupt("meta key_check", error))?;
+            Sealer::new(&master.derive("check"))
+                .open(&sealed, "key_check", "check value")
+                .map_err(|_| {
+                    Error::Setup("the master key is not the one that sealed this data".to_owned())
+                })?;
+            master
+        }
+    };
     let identity_file = folder.join("identity");
     let here = fs::read_to_string(&identity_file).ok();
     let known = meta(connection, "identity").await?;
@@ -237,7 +279,12 @@ async fn prepare(connection: &mut Connection, folder: &Path, master: &MasterKey,
     let held = meta(connection, "held").await?.as_deref() == Some("1");
     let restored = number(meta(connection, "restored").await?);
     connection.finish("commit").await?;
-    Ok(Facts { epoch, restored, held })
+    Ok(Facts {
+        master,
+        epoch,
+        restored,
+        held,
+    })
 }
 
 fn number(value: Option<String>) -> i64 {
@@ -248,8 +295,18 @@ fn number(value: Option<String>) -> i64 {
 pub(crate) async fn meta(connection: &mut Connection, name: &str) -> Result<Option<String>> {
     const SQL: &str = "select value from meta where name = $1";
     Ok(match connection {
-        Connection::Sqlite(db) => sqlx::query_scalar(SQL).bind(name).fetch_optional(&mut *db).await?,
-        Connection::Postgres(db) => sqlx::query_scalar(SQL).bind(name).fetch_optional(&mut *db).await?,
+        Connection::Sqlite(db) => {
+            sqlx::query_scalar(SQL)
+                .bind(name)
+                .fetch_optional(&mut *db)
+                .await?
+        }
+        Connection::Postgres(db) => {
+            sqlx::query_scalar(SQL)
+                .bind(name)
+                .fetch_optional(&mut *db)
+                .await?
+        }
     })
 }
 
@@ -258,8 +315,18 @@ pub(crate) async fn set_meta(connection: &mut Connection, name: &str, value: &st
     const SQL: &str = "insert into meta (name, value) values ($1, $2) \
                        on conflict (name) do update set value = excluded.value";
     match connection {
-        Connection::Sqlite(db) => sqlx::query(SQL).bind(name).bind(value).execute(&mut *db).await.map(drop)?,
-        Connection::Postgres(db) => sqlx::query(SQL).bind(name).bind(value).execute(&mut *db).await.map(drop)?,
+        Connection::Sqlite(db) => sqlx::query(SQL)
+            .bind(name)
+            .bind(value)
+            .execute(&mut *db)
+            .await
+            .map(drop)?,
+        Connection::Postgres(db) => sqlx::query(SQL)
+            .bind(name)
+            .bind(value)
+            .execute(&mut *db)
+            .await
+            .map(drop)?,
     }
     Ok(())
 }

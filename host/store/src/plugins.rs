@@ -92,17 +92,23 @@ impl Store {
     pub async fn delete_plugin(&self, owner: &Owner, name: &str) -> Result<bool> {
         self.inner
             .main
-            .write(Lane::Interactive, (owner.clone(), name.to_owned()), |tx, (owner, name)| {
-                Box::pin(async move {
-                    let deleted = write!(tx, |db| sqlx::query("delete from plugin where owner = $1 and name = $2")
+            .write(
+                Lane::Interactive,
+                (owner.clone(), name.to_owned()),
+                |tx, (owner, name)| {
+                    Box::pin(async move {
+                        let deleted = write!(tx, |db| sqlx::query(
+                            "delete from plugin where owner = $1 and name = $2"
+                        )
                         .bind(owner_text(owner))
                         .bind(name)
                         .execute(&mut *db)
                         .await?
                         .rows_affected());
-                    Ok(deleted > 0)
-                })
-            })
+                        Ok(deleted > 0)
+                    })
+                },
+            )
             .await
     }
 
@@ -113,14 +119,15 @@ impl Store {
             .main
             .write(Lane::Interactive, input, |tx, (owner, name, grants)| {
                 Box::pin(async move {
-                    let changed =
-                        write!(tx, |db| sqlx::query("update plugin set grants = $3 where owner = $1 and name = $2")
-                            .bind(owner_text(owner))
-                            .bind(name)
-                            .bind(grants)
-                            .execute(&mut *db)
-                            .await?
-                            .rows_affected());
+                    let changed = write!(tx, |db| sqlx::query(
+                        "update plugin set grants = $3 where owner = $1 and name = $2"
+                    )
+                    .bind(owner_text(owner))
+                    .bind(name)
+                    .bind(grants)
+                    .execute(&mut *db)
+                    .await?
+                    .rows_affected());
                     Ok(changed > 0)
                 })
             })
@@ -140,7 +147,10 @@ impl Store {
         .await)?;
         sealed
             .map(|sealed| {
-                let value = self.inner.secrets.open(&sealed, &bound(app, plugin, key), "plugin value")?;
+                let value = self
+                    .inner
+                    .secrets
+                    .open(&sealed, &bound(app, plugin, key), "plugin value")?;
                 Ok(value.to_vec())
             })
             .transpose()
@@ -203,7 +213,9 @@ impl Store {
 #[async_trait]
 impl KeyValue for Store {
     async fn get(&self, caller: &Caller, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        self.plugin_value(&caller.app, plugin, key).await.map_err(|error| error.to_string())
+        self.plugin_value(&caller.app, plugin, key)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn set(

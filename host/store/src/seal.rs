@@ -34,16 +34,25 @@ impl MasterKey {
         Ok(Self(key))
     }
 
-    /// Reads `master.key` of a data folder, or makes it (mode 0600) if it is not there.
-    pub fn of_folder(folder: &Path) -> Result<Self> {
+    /// Reads `master.key` of a data folder, if it is there.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("master.key");
         match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = Self(rand::rng().random());
-                write_private(&path, &hex::encode(key.0))
-                    .map_err(|error| Error::Setup(format!("{}: {error}", path.display())))?;
-                Ok(key)
+            Ok(text) => Self::parse(&text).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::Setup(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Makes `master.key` of a data folder, which only its owner may read.
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        let path = folder.join("master.key");
+        let key = Self(rand::rng().random());
+        match write_private(&path, &hex::encode(key.0)) {
+            Ok(()) => Ok(key),
+            // Somebody else was faster: theirs it is.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Self::read(folder)?.ok_or_else(|| Error::Setup(format!("{} vanished", path.display())))
             }
             Err(error) => Err(Error::Setup(format!("{}: {error}", path.display()))),
         }
@@ -57,7 +66,11 @@ impl MasterKey {
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -84,9 +97,14 @@ impl Sealer {
     /// Seals `plain`; `bound` names what it belongs to and must be given again to open it.
     pub(crate) fn seal(&self, plain: &[u8], bound: &str) -> Vec<u8> {
         let nonce: [u8; NONCE] = rand::rng().random();
-        let payload = Payload { msg: plain, aad: bound.as_bytes() };
-        let sealed =
-            self.0.encrypt(&XNonce::from(nonce), payload).expect("values are far smaller than the cipher's limit");
+        let payload = Payload {
+            msg: plain,
+            aad: bound.as_bytes(),
+        };
+        let sealed = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("values are far smaller than the cipher's limit");
         let mut out = Vec::with_capacity(NONCE + sealed.len());
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
@@ -96,8 +114,14 @@ impl Sealer {
     /// Opens what [`Sealer::seal`] made.
     pub(crate) fn open(&self, sealed: &[u8], bound: &str, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(Error::Sealed(what))?;
-        let payload = Payload { msg: rest, aad: bound.as_bytes() };
-        let plain = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| Error::Sealed(what))?;
+        let payload = Payload {
+            msg: rest,
+            aad: bound.as_bytes(),
+        };
+        let plain = self
+            .0
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| Error::Sealed(what))?;
         Ok(Zeroizing::new(plain))
     }
 
@@ -112,7 +136,11 @@ impl Sealer {
 /// the key can tell which address it is.
 pub(crate) fn address_index(account_key: &[u8; 32], channel: &str, address: &str) -> Vec<u8> {
     // Mail domains are case-insensitive and local parts are in practice; other addresses are as given.
-    let normal = if channel == "EMAIL" { address.trim().to_lowercase() } else { address.trim().to_owned() };
+    let normal = if channel == "EMAIL" {
+        address.trim().to_lowercase()
+    } else {
+        address.trim().to_owned()
+    };
     hmac(account_key, &[channel.as_bytes(), normal.as_bytes()])[..INDEX].to_vec()
 }
 
@@ -124,15 +152,29 @@ mod tests {
     fn a_sealed_value_opens_only_where_it_belongs() {
         let sealer = Sealer::new(&[7; 32]);
         let sealed = sealer.seal("zażółć@example.com".as_bytes(), "app|endpoint");
-        assert_eq!(sealer.open_text(&sealed, "app|endpoint", "address").unwrap(), "zażółć@example.com");
+        assert_eq!(
+            sealer.open_text(&sealed, "app|endpoint", "address").unwrap(),
+            "zażółć@example.com"
+        );
         assert!(sealer.open_text(&sealed, "app|other", "address").is_err());
-        assert!(Sealer::new(&[8; 32]).open_text(&sealed, "app|endpoint", "address").is_err());
+        assert!(
+            Sealer::new(&[8; 32])
+                .open_text(&sealed, "app|endpoint", "address")
+                .is_err()
+        );
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(sealer.open_text(&changed, "app|endpoint", "address").is_err(), "byte {at}");
+            assert!(
+                sealer.open_text(&changed, "app|endpoint", "address").is_err(),
+                "byte {at}"
+            );
         }
-        assert!(sealer.open_text(&sealed[..10], "app|endpoint", "address").is_err());
+        assert!(
+            sealer
+                .open_text(&sealed[..10], "app|endpoint", "address")
+                .is_err()
+        );
     }
 
     #[test]

@@ -64,7 +64,11 @@ impl Store {
 
     /// Adds tags to a resource; a tag that is there gets the new value. Refuses more than fifty.
     pub async fn put_tags(&self, tenant: &Tenant, arn: &str, tags: BTreeMap<String, String>) -> Result<()> {
-        let input = Input { tenant: tenant.clone(), arn: arn.to_owned(), what: tags };
+        let input = Input {
+            tenant: tenant.clone(),
+            arn: arn.to_owned(),
+            what: tags,
+        };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
@@ -75,7 +79,11 @@ impl Store {
 
     /// Takes tags off a resource; names that it does not have are passed over.
     pub async fn remove_tags(&self, tenant: &Tenant, arn: &str, keys: &[String]) -> Result<()> {
-        let input = Input { tenant: tenant.clone(), arn: arn.to_owned(), what: keys.to_vec() };
+        let input = Input {
+            tenant: tenant.clone(),
+            arn: arn.to_owned(),
+            what: keys.to_vec(),
+        };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
@@ -129,7 +137,11 @@ pub(crate) async fn insert_tags(
     .fetch_one(&mut *db)
     .await)?;
     if usize::try_from(count).is_ok_and(|count| count > MOST_TAGS) {
-        return Err(domain::Error::invalid("tags", format!("a resource can have {MOST_TAGS} tags at the most")).into());
+        return Err(domain::Error::invalid(
+            "tags",
+            format!("a resource can have {MOST_TAGS} tags at the most"),
+        )
+        .into());
     }
     Ok(())
 }

@@ -118,7 +118,10 @@ impl Writer {
             Lane::Interactive => &self.interactive,
             Lane::Bulk => &self.bulk,
         };
-        queue.send(Box::new(Job { input, apply, reply })).await.map_err(|_| Error::Closed)?;
+        queue
+            .send(Box::new(Job { input, apply, reply }))
+            .await
+            .map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
 }
@@ -195,7 +198,11 @@ impl Task {
                 }
                 Err(Failure::Commit(error)) => batch.remove(0).answer(Err(error.answered())),
                 Err(Failure::Connection(reason)) => {
-                    error!(reason, changes = batch.len(), "changes failed: the database cannot be reached");
+                    error!(
+                        reason,
+                        changes = batch.len(),
+                        "changes failed: the database cannot be reached"
+                    );
                     for change in batch {
                         change.answer(Err(Error::Unreachable(reason.clone())));
                     }
@@ -232,7 +239,9 @@ impl Task {
                 if certain || rolled_back {
                     Err(Failure::Commit(error))
                 } else {
-                    Err(Failure::Connection(format!("the outcome of the commit is unknown: {error}")))
+                    Err(Failure::Connection(format!(
+                        "the outcome of the commit is unknown: {error}"
+                    )))
                 }
             }
         }
@@ -242,7 +251,13 @@ impl Task {
         // The idle connection may have died in the meantime: then a new one is tried at once.
         if let Some(mut connection) = self.idle.take() {
             match connection.begin(self.revisions).await {
-                Ok(rev) => return Ok(Tx { connection, rev, now: self.clock.now() }),
+                Ok(rev) => {
+                    return Ok(Tx {
+                        connection,
+                        rev,
+                        now: self.clock.now(),
+                    });
+                }
                 Err(error) => {
                     warn!(%error, "the writer's connection is replaced");
                     connection.close().await;
@@ -252,9 +267,15 @@ impl Task {
         let connected = async {
             let mut connection = self.connector.connect().await?;
             let rev = connection.begin(self.revisions).await?;
-            Ok::<_, Error>(Tx { connection, rev, now: self.clock.now() })
+            Ok::<_, Error>(Tx {
+                connection,
+                rev,
+                now: self.clock.now(),
+            })
         };
-        connected.await.map_err(|error| Failure::Connection(error.to_string()))
+        connected
+            .await
+            .map_err(|error| Failure::Connection(error.to_string()))
     }
 
     /// Rolls back; a connection that cannot even do that is replaced. Answers whether it could.
@@ -292,3 +313,6 @@ impl Error {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

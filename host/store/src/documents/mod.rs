@@ -13,11 +13,12 @@ use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::FromRow;
 
 use crate::backend::{PageKey, instant, read, write};
-use crate::writer::Tx;
 use crate::{AppRef, Error, Lane, Result, Store};
+
+mod changes;
 
 /// What is stored in versions.
 pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -53,7 +54,10 @@ pub struct Scope<'a> {
 
 impl<'a> From<&'a AppRef> for Scope<'a> {
     fn from(app: &'a AppRef) -> Self {
-        Self { tenant: &app.tenant, app: Some(app) }
+        Self {
+            tenant: &app.tenant,
+            app: Some(app),
+        }
     }
 }
 
@@ -158,6 +162,8 @@ macro_rules! versions {
     };
 }
 
+use {bind_key, is_key, versions};
+
 #[derive(FromRow)]
 struct Row {
     app_no: i64,
@@ -189,7 +195,9 @@ impl Store {
             .write(
                 Lane::Interactive,
                 (key, document, state.to_owned(), due_at),
-                |tx, (key, document, state, due_at)| Box::pin(create(tx, key, document, state, *due_at)),
+                |tx, (key, document, state, due_at)| {
+                    Box::pin(changes::create(tx, key, document, state, *due_at))
+                },
             )
             .await
     }
@@ -228,9 +236,11 @@ impl Store {
         let change: Change<D> = Box::new(change);
         self.inner
             .main
-            .write(Lane::Interactive, (key, write, change), |tx, (key, write, change)| {
-                Box::pin(update(tx, key, *write, change))
-            })
+            .write(
+                Lane::Interactive,
+                (key, write, change),
+                |tx, (key, write, change)| Box::pin(changes::update(tx, key, *write, change)),
+            )
             .await
     }
 
@@ -293,7 +303,9 @@ impl Store {
         .bind(i64::from(page.size) + 1)
         .fetch_all(db)
         .await)?;
-        decode_page(Page::of(rows, page.size, |row| PageKey::write(row.created_at, &row.resource_id)))
+        decode_page(Page::of(rows, page.size, |row| {
+            PageKey::write(row.created_at, &row.resource_id)
+        }))
     }
 
     /// All versions of a document, newest first.
@@ -334,7 +346,9 @@ impl Store {
         let key = Key::new::<D>(scope.into(), id);
         self.inner
             .main
-            .write(Lane::Interactive, (key, version), |tx, (key, version)| Box::pin(delete(tx, key, *version)))
+            .write(Lane::Interactive, (key, version), |tx, (key, version)| {
+                Box::pin(changes::delete(tx, key, *version))
+            })
             .await
     }
 
@@ -358,12 +372,17 @@ impl Store {
                 (key, state.to_owned(), due_at, only_if),
                 |tx, (key, state, due_at, only_if)| {
                     Box::pin(async move {
-                        let Some((before, _)) = lock(tx, key).await? else { return Ok(false) };
+                        let Some((before, _)) = changes::lock(tx, key).await? else {
+                            return Ok(false);
+                        };
                         if only_if.as_ref().is_some_and(|states| !states.contains(&before)) {
                             return Ok(false);
                         }
                         write!(tx, |db| bind_key!(
-                            sqlx::query(concat!("update resource set state = $6, due_at = $7 where", is_key!())),
+                            sqlx::query(concat!(
+                                "update resource set state = $6, due_at = $7 where",
+                                is_key!()
+                            )),
                             key
                         )
                         .bind(state)
@@ -410,216 +429,6 @@ impl Store {
         }
         Ok(due)
     }
-}
-
-async fn create<D: Document>(
-    tx: &mut Tx,
-    key: &Key,
-    document: &D,
-    state: &str,
-    due_at: Option<Timestamp>,
-) -> Result<Versioned<D>> {
-    let now = tx.now;
-    let made = write!(tx, |db| bind_key!(
-        sqlx::query(
-            "insert into resource (account_id, region, app_no, kind, resource_id, latest_version, active_version,
-                                   versions_made, state, due_at, created_at, modified_at)
-             values ($1, $2, $3, $4, $5, 1, 1, 1, $6, $7, $8, $8)
-             on conflict (account_id, region, app_no, kind, resource_id) do nothing"
-        ),
-        key
-    )
-    .bind(state)
-    .bind(due_at.map(Timestamp::as_millisecond))
-    .bind(now.as_millisecond())
-    .execute(&mut *db)
-    .await?
-    .rows_affected());
-    if made == 0 {
-        return Err(domain::Error::Conflict(format!("{} {} exists already", D::NOUN, key.id)).into());
-    }
-    insert_version(tx, key, 1, document).await?;
-    Ok(Versioned {
-        id: key.id.clone(),
-        version: 1,
-        active_version: 1,
-        latest_version: 1,
-        document: document.clone(),
-        state: state.to_owned(),
-        due_at,
-        creation_date: iso(now),
-        version_date: iso(now),
-        last_modified_date: iso(now),
-    })
-}
-
-async fn update<D: Document>(
-    tx: &mut Tx,
-    key: &Key,
-    write: Write,
-    change: &Change<D>,
-) -> Result<Option<Versioned<D>>> {
-    let Some((_, versions_made)) = lock(tx, key).await? else { return Ok(None) };
-    let before: Versioned<D> = read_version(tx, key, None)
-        .await?
-        .ok_or_else(|| Error::corrupt(format!("{} {}", D::NOUN, key.id), "its newest version is missing"))?;
-    let now = tx.now;
-    let mut after = before.clone();
-    (after.document, after.state, after.due_at) = change(before)?;
-    after.last_modified_date = iso(now);
-    let mut numbers = versions_made;
-    match write {
-        Write::NewVersion { activate } => {
-            numbers += 1;
-            after.version = number(numbers)?;
-            after.latest_version = after.version;
-            after.version_date = iso(now);
-            if activate {
-                after.active_version = after.version;
-            }
-            insert_version(tx, key, numbers, &after.document).await?;
-        }
-        Write::OverwriteLatest => {
-            write!(tx, |db| bind_key!(
-                sqlx::query(concat!(
-                    "update resource_version set document = $7, modified_at = $8 where",
-                    is_key!(),
-                    "and version = $6"
-                )),
-                key
-            )
-            .bind(column(after.version))
-            .bind(encode(&after.document)?)
-            .bind(now.as_millisecond())
-            .execute(&mut *db)
-            .await
-            .map(drop))?;
-        }
-    }
-    write!(tx, |db| bind_key!(
-        sqlx::query(concat!(
-            "update resource set latest_version = $6, active_version = $7, versions_made = $8, state = $9,
-                                 due_at = $10, modified_at = $11
-             where",
-            is_key!()
-        )),
-        key
-    )
-    .bind(column(after.latest_version))
-    .bind(column(after.active_version))
-    .bind(numbers)
-    .bind(&after.state)
-    .bind(after.due_at.map(Timestamp::as_millisecond))
-    .bind(now.as_millisecond())
-    .execute(&mut *db)
-    .await
-    .map(drop))?;
-    Ok(Some(after))
-}
-
-async fn delete<D: Document>(tx: &mut Tx, key: &Key, version: Option<u32>) -> Result<Option<Versioned<D>>> {
-    if lock(tx, key).await?.is_none() {
-        return Ok(None);
-    }
-    let active = match version {
-        Some(version) => Some(version),
-        None => read_version::<D>(tx, key, None).await?.map(|latest| latest.active_version),
-    };
-    let Some(gone) = read_version::<D>(tx, key, active).await? else { return Ok(None) };
-    // Version 0 is nobody's: it stands for all.
-    let which = version.map_or(0, column);
-    write!(tx, |db| bind_key!(
-        sqlx::query(concat!(
-            "delete from resource_version where",
-            is_key!(),
-            "and (version = $6 or $6 = 0)"
-        )),
-        key
-    )
-    .bind(which)
-    .execute(&mut *db)
-    .await
-    .map(drop))?;
-    let left: Option<i32> = write!(tx, |db| bind_key!(
-        sqlx::query_scalar(concat!("select max(version) from resource_version where", is_key!())),
-        key
-    )
-    .fetch_one(&mut *db)
-    .await)?;
-    let active = column(gone.active_version);
-    match left {
-        None => write!(tx, |db| bind_key!(
-            sqlx::query(concat!("delete from resource where", is_key!())),
-            key
-        )
-        .execute(&mut *db)
-        .await
-        .map(drop))?,
-        Some(latest) => write!(tx, |db| bind_key!(
-            sqlx::query(concat!(
-                "update resource set latest_version = $6, active_version = $7 where",
-                is_key!()
-            )),
-            key
-        )
-        .bind(latest)
-        .bind(if which == active { latest } else { active })
-        .execute(&mut *db)
-        .await
-        .map(drop))?,
-    }
-    Ok(Some(gone))
-}
-
-/// Keeps other writers off the resource until the commit; tells its state and how many versions were
-/// ever made.
-async fn lock(tx: &mut Tx, key: &Key) -> Result<Option<(String, i32)>> {
-    let lock = tx.connection.lock_suffix();
-    let sql = format!("select state, versions_made from resource where{}{lock}", is_key!());
-    Ok(write!(tx, |db| bind_key!(sqlx::query_as(AssertSqlSafe(sql)), key).fetch_optional(&mut *db).await)?)
-}
-
-/// A version inside a transaction; `None` means the newest.
-async fn read_version<D: Document>(
-    tx: &mut Tx,
-    key: &Key,
-    version: Option<u32>,
-) -> Result<Option<Versioned<D>>> {
-    let row: Option<Row> = write!(tx, |db| bind_key!(
-        sqlx::query_as(versions!(
-            "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and r.resource_id = $5
-             and v.version = coalesce($6, r.latest_version)"
-        )),
-        key
-    )
-    .bind(version.map(column))
-    .fetch_optional(&mut *db)
-    .await)?;
-    row.map(decode).transpose()
-}
-
-async fn insert_version<D: Document>(tx: &mut Tx, key: &Key, version: i32, document: &D) -> Result<()> {
-    let now = tx.now.as_millisecond();
-    let document = encode(document)?;
-    write!(tx, |db| bind_key!(
-        sqlx::query(
-            "insert into resource_version (account_id, region, app_no, kind, resource_id, version, document,
-                                           created_at, modified_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
-        ),
-        key
-    )
-    .bind(version)
-    .bind(document)
-    .bind(now)
-    .execute(&mut *db)
-    .await
-    .map(drop))?;
-    Ok(())
-}
-
-fn encode<D: Document>(document: &D) -> Result<String> {
-    serde_json::to_string(document).map_err(|error| Error::corrupt(D::NOUN, error))
 }
 
 fn decode<D: Document>(row: Row) -> Result<Versioned<D>> {
