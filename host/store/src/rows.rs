@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use sqlx::error::BoxDynError;
 use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Type};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, FromRow, Type};
 
 use crate::Result;
 
@@ -26,7 +26,12 @@ pub(crate) struct MultiRow {
 impl MultiRow {
     /// `head` ends before `values`, `tail` begins after the last row.
     pub(crate) const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
-        Self { head, columns, tail, texts: [const { OnceLock::new() }; SIZES.len()] }
+        Self {
+            head,
+            columns,
+            tail,
+            texts: [const { OnceLock::new() }; SIZES.len()],
+        }
     }
 
     /// Runs the statement as often as the rows need.
@@ -42,7 +47,7 @@ impl MultiRow {
         Ok(())
     }
 
-    /// As [`MultiRow::execute`], with the first column of what the tail returns.
+    /// As [`MultiRow::execute`], with what the tail returns.
     pub(crate) async fn returning<R: Sync, T>(
         &self,
         db: &mut SqliteConnection,
@@ -50,12 +55,12 @@ impl MultiRow {
         bind: impl Fn(&mut Binds, &R) + Send + Sync,
     ) -> Result<Vec<T>>
     where
-        T: for<'r> sqlx::Decode<'r, Sqlite> + Type<Sqlite> + Send,
+        T: for<'r> FromRow<'r, SqliteRow> + Send,
     {
         let mut found = Vec::new();
         for (text, chunk) in self.chunks(rows) {
             for row in self.query(text, chunk, &bind)?.fetch_all(&mut *db).await? {
-                found.push(sqlx::Row::try_get(&row, 0)?);
+                found.push(T::from_row(&row)?);
             }
         }
         Ok(found)
@@ -67,7 +72,10 @@ impl MultiRow {
         rows: &[R],
         bind: &impl Fn(&mut Binds, &R),
     ) -> Result<Query<'static, Sqlite, SqliteArguments>> {
-        let mut binds = Binds { arguments: SqliteArguments::default(), error: None };
+        let mut binds = Binds {
+            arguments: SqliteArguments::default(),
+            error: None,
+        };
         binds.arguments.reserve(rows.len() * self.columns, 0);
         for row in rows {
             bind(&mut binds, row);
@@ -84,7 +92,10 @@ impl MultiRow {
             let which = SIZES.iter().position(|size| *size <= rows.len())?;
             let (chunk, rest) = rows.split_at(SIZES[which]);
             rows = rest;
-            Some((Arc::clone(self.texts[which].get_or_init(|| self.text(SIZES[which]))), chunk))
+            Some((
+                Arc::clone(self.texts[which].get_or_init(|| self.text(SIZES[which]))),
+                chunk,
+            ))
         })
     }
 
@@ -143,7 +154,10 @@ mod tests {
         let sizes: Vec<usize> = statement.chunks(&rows).map(|(_, chunk)| chunk.len()).collect();
         assert_eq!(sizes, [64, 64, 8, 8, 1, 1, 1, 1, 1, 1]);
         assert_eq!(
-            statement.chunks(&rows[..1]).map(|(text, _)| text.to_string()).collect::<Vec<_>>(),
+            statement
+                .chunks(&rows[..1])
+                .map(|(text, _)| text.to_string())
+                .collect::<Vec<_>>(),
             ["insert into t (a, b) values ($1, $2) on conflict do nothing"]
         );
         assert!(statement.text(2).contains("values ($1, $2), ($3, $4) "));

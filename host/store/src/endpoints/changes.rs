@@ -63,7 +63,10 @@ impl Store {
         let main = &self.inner.main;
         let settled = main.pools.settled_rev(main.connector.epoch()).await?;
         if settled <= after {
-            return Ok(Changes { upto: after, ..Changes::default() });
+            return Ok(Changes {
+                upto: after,
+                ..Changes::default()
+            });
         }
         let offset = i64::try_from(limit.max(1) - 1).unwrap_or(i64::MAX);
         let mut upto = settled;
@@ -112,7 +115,11 @@ impl Store {
                             .map_err(|error| Error::corrupt("endpoint", error))?,
                     }),
                 };
-                Ok(EndpointChange { seq: seq_of(seq)?, rev, live })
+                Ok(EndpointChange {
+                    seq: seq_of(seq)?,
+                    rev,
+                    live,
+                })
             })
             .collect()
     }
@@ -129,8 +136,16 @@ impl Store {
         .await)?;
         rows.into_iter()
             .map(|(user_id, rev, live, document)| {
-                let document = if live == 1 { Some(user_document(&document)?) } else { None };
-                Ok(UserChange { user_id: user_id.into(), rev, document })
+                let document = if live == 1 {
+                    Some(user_document(&document)?)
+                } else {
+                    None
+                };
+                Ok(UserChange {
+                    user_id: user_id.into(),
+                    rev,
+                    document,
+                })
             })
             .collect()
     }

@@ -11,8 +11,6 @@
 
 mod changes;
 mod statements;
-#[cfg(all(test, feature = "testing"))]
-mod tests;
 mod upsert;
 
 use futures_util::future::BoxFuture;
@@ -37,7 +35,14 @@ pub struct Upsert {
 }
 
 /// An endpoint as it is read: seq, id, user, sealed address, document, the user's document.
-type Row = (i64, String, Option<String>, Option<Vec<u8>>, String, Option<String>);
+type Row = (
+    i64,
+    String,
+    Option<String>,
+    Option<Vec<u8>>,
+    String,
+    Option<String>,
+);
 
 /// The live endpoints of an application that fulfil a further condition.
 macro_rules! select {
@@ -69,16 +74,21 @@ impl Store {
         if upserts.is_empty() {
             return Ok(Vec::new());
         }
-        self.inner.main.write(lane, (app.clone(), upserts), upsert::apply).await
+        self.inner
+            .main
+            .write(lane, (app.clone(), upserts), upsert::apply)
+            .await
     }
 
     /// The endpoint of that id.
     pub async fn endpoint(&self, app: &AppRef, id: &EndpointId) -> Result<Option<Endpoint>> {
-        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!("e.endpoint_id = $2"))
-            .bind(app.no)
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await)?;
+        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
+            "e.endpoint_id = $2"
+        ))
+        .bind(app.no)
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await)?;
         row.map(|row| revive(app, row)).transpose()
     }
 
@@ -87,11 +97,13 @@ impl Store {
         let ids: Vec<&str> = ids.iter().map(EndpointId::as_str).collect();
         let rows: Vec<Row> = match &self.inner.main.pools {
             Pools::Sqlite(db) => {
-                sqlx::query_as(select!("e.endpoint_id in (select value from json_each($2)) order by e.seq"))
-                    .bind(app.no)
-                    .bind(json(&ids))
-                    .fetch_all(db)
-                    .await?
+                sqlx::query_as(select!(
+                    "e.endpoint_id in (select value from json_each($2)) order by e.seq"
+                ))
+                .bind(app.no)
+                .bind(json(&ids))
+                .fetch_all(db)
+                .await?
             }
             Pools::Postgres(db) => {
                 sqlx::query_as(select!("e.endpoint_id = any($2) order by e.seq"))
@@ -112,21 +124,25 @@ impl Store {
         };
         let dense = u64::from(last - first) < 2 * seqs.len() as u64;
         let rows: Vec<Row> = if dense {
-            read!(self.inner.main.pools, |db| sqlx::query_as(select!("e.seq between $2 and $3 order by e.seq"))
-                .bind(app.no)
-                .bind(i64::from(*first))
-                .bind(i64::from(*last))
-                .fetch_all(db)
-                .await)?
+            read!(self.inner.main.pools, |db| sqlx::query_as(select!(
+                "e.seq between $2 and $3 order by e.seq"
+            ))
+            .bind(app.no)
+            .bind(i64::from(*first))
+            .bind(i64::from(*last))
+            .fetch_all(db)
+            .await)?
         } else {
             let seqs: Vec<i64> = seqs.iter().copied().map(i64::from).collect();
             match &self.inner.main.pools {
                 Pools::Sqlite(db) => {
-                    sqlx::query_as(select!("e.seq in (select value from json_each($2)) order by e.seq"))
-                        .bind(app.no)
-                        .bind(json(&seqs))
-                        .fetch_all(db)
-                        .await?
+                    sqlx::query_as(select!(
+                        "e.seq in (select value from json_each($2)) order by e.seq"
+                    ))
+                    .bind(app.no)
+                    .bind(json(&seqs))
+                    .fetch_all(db)
+                    .await?
                 }
                 Pools::Postgres(db) => {
                     sqlx::query_as(select!("e.seq = any($2) order by e.seq"))
@@ -137,7 +153,11 @@ impl Store {
                 }
             }
         };
-        let wanted: roaring::RoaringBitmap = if dense { seqs.iter().copied().collect() } else { Default::default() };
+        let wanted: roaring::RoaringBitmap = if dense {
+            seqs.iter().copied().collect()
+        } else {
+            Default::default()
+        };
         rows.into_iter()
             .filter(|row| !dense || u32::try_from(row.0).is_ok_and(|seq| wanted.contains(seq)))
             .map(|row| revive(app, row))
@@ -190,7 +210,10 @@ impl Store {
 
     /// Deletes a user with all endpoints and tells what these were.
     pub async fn delete_user(&self, app: &AppRef, user: &UserId) -> Result<Vec<Endpoint>> {
-        self.inner.main.write(Lane::Interactive, (app.clone(), user.clone()), delete_user).await
+        self.inner
+            .main
+            .write(Lane::Interactive, (app.clone(), user.clone()), delete_user)
+            .await
     }
 }
 
@@ -205,7 +228,8 @@ fn delete_user<'a>(tx: &'a mut Tx, input: &'a (AppRef, UserId)) -> BoxFuture<'a,
             .await)?;
         let deleted = empty(tx, app, rows).await?;
         let rev = tx.rev;
-        write!(tx, |db| sqlx::query(
+        write!(tx, |db| {
+            sqlx::query(
             "update app_user set live = 0, rev = $3, document = '{}' where app_no = $1 and user_id = $2 and live = 1"
         )
         .bind(app.no)
@@ -213,7 +237,8 @@ fn delete_user<'a>(tx: &'a mut Tx, input: &'a (AppRef, UserId)) -> BoxFuture<'a,
         .bind(rev)
         .execute(&mut *db)
         .await
-        .map(drop))?;
+        .map(drop)
+        })?;
         Ok(deleted)
     })
 }
@@ -244,8 +269,18 @@ async fn lock_app(tx: &mut Tx, app: &AppRef) -> Result<i64> {
     const SQL: &str = "select next_seq from app where app_no = $1 and deleted_at is null";
     const LOCKING: &str = "select next_seq from app where app_no = $1 and deleted_at is null for update";
     let next: Option<i64> = match &mut tx.connection {
-        Connection::Sqlite(db) => sqlx::query_scalar(SQL).bind(app.no).fetch_optional(&mut *db).await?,
-        Connection::Postgres(db) => sqlx::query_scalar(LOCKING).bind(app.no).fetch_optional(&mut *db).await?,
+        Connection::Sqlite(db) => {
+            sqlx::query_scalar(SQL)
+                .bind(app.no)
+                .fetch_optional(&mut *db)
+                .await?
+        }
+        Connection::Postgres(db) => {
+            sqlx::query_scalar(LOCKING)
+                .bind(app.no)
+                .fetch_optional(&mut *db)
+                .await?
+        }
     };
     Ok(next.ok_or_else(|| domain::Error::not_found("application", app.id.as_str()))?)
 }

@@ -6,7 +6,14 @@ use crate::writer::Tx;
 use crate::{AppRef, Result};
 
 /// Seq, id, user, sealed address, address index, document of a live endpoint.
-pub(super) type EndpointRow = (i64, String, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>, String);
+pub(super) type EndpointRow = (
+    i64,
+    String,
+    Option<String>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    String,
+);
 
 /// An endpoint to write.
 pub(super) struct EndpointWrite<'a> {
@@ -41,7 +48,11 @@ pub(super) async fn by_ids(tx: &mut Tx, app: &AppRef, ids: &[&str]) -> Result<Ve
                 .await?
         }
         Connection::Postgres(db) => {
-            sqlx::query_as(select!("endpoint_id = any($2)")).bind(app.no).bind(ids).fetch_all(&mut *db).await?
+            sqlx::query_as(select!("endpoint_id = any($2)"))
+                .bind(app.no)
+                .bind(ids)
+                .fetch_all(&mut *db)
+                .await?
         }
     })
 }
@@ -50,11 +61,13 @@ pub(super) async fn by_ids(tx: &mut Tx, app: &AppRef, ids: &[&str]) -> Result<Ve
 pub(super) async fn by_indexes(tx: &mut Tx, app: &AppRef, indexes: &[&[u8]]) -> Result<Vec<EndpointRow>> {
     Ok(match &mut tx.connection {
         Connection::Sqlite(db) => {
-            sqlx::query_as(select!("active = 1 and address_index in (select unhex(value) from json_each($2))"))
-                .bind(app.no)
-                .bind(json_blobs(indexes))
-                .fetch_all(&mut *db)
-                .await?
+            sqlx::query_as(select!(
+                "active = 1 and address_index in (select unhex(value) from json_each($2))"
+            ))
+            .bind(app.no)
+            .bind(json_blobs(indexes))
+            .fetch_all(&mut *db)
+            .await?
         }
         Connection::Postgres(db) => {
             sqlx::query_as(select!("active = 1 and address_index = any($2)"))
@@ -76,7 +89,11 @@ pub(super) async fn by_user(tx: &mut Tx, app: &AppRef, user: &str) -> Result<Vec
 }
 
 /// Ids and documents of those users, as far as something is known of them.
-pub(super) async fn user_documents(tx: &mut Tx, app: &AppRef, users: &[&str]) -> Result<Vec<(String, String)>> {
+pub(super) async fn user_documents(
+    tx: &mut Tx,
+    app: &AppRef,
+    users: &[&str],
+) -> Result<Vec<(String, String)>> {
     Ok(match &mut tx.connection {
         Connection::Sqlite(db) => {
             sqlx::query_as(
@@ -113,20 +130,22 @@ pub(super) async fn user_counts(tx: &mut Tx, app: &AppRef, users: &[&str]) -> Re
             .fetch_all(&mut *db)
             .await?
         }
-        Connection::Postgres(db) => {
-            sqlx::query_as(
-                "select user_id, count(*) from endpoint where app_no = $1 and user_id = any($2) group by user_id",
-            )
-            .bind(app.no)
-            .bind(users)
-            .fetch_all(&mut *db)
-            .await?
-        }
+        Connection::Postgres(db) => sqlx::query_as(
+            "select user_id, count(*) from endpoint where app_no = $1 and user_id = any($2) group by user_id",
+        )
+        .bind(app.no)
+        .bind(users)
+        .fetch_all(&mut *db)
+        .await?,
     })
 }
 
 /// Inserts endpoints or overwrites all of them that changes.
-pub(super) async fn write_endpoints(tx: &mut Tx, app: &AppRef, endpoints: &[EndpointWrite<'_>]) -> Result<()> {
+pub(super) async fn write_endpoints(
+    tx: &mut Tx,
+    app: &AppRef,
+    endpoints: &[EndpointWrite<'_>],
+) -> Result<()> {
     static UPSERT: MultiRow = MultiRow::new(
         "insert into endpoint (app_no, seq, endpoint_id, user_id, live, active, rev, effective_at,
                                address_sealed, address_index, document)",
@@ -141,8 +160,19 @@ pub(super) async fn write_endpoints(tx: &mut Tx, app: &AppRef, endpoints: &[Endp
         Connection::Sqlite(db) => {
             UPSERT
                 .execute(db, endpoints, |binds, row| {
-                    binds.add(app.no).add(row.seq).add(row.id).add(row.user_id).add(1_i64).add(row.active);
-                    binds.add(rev).add(row.effective_at).add(row.sealed).add(row.index).add(&row.document);
+                    binds
+                        .add(app.no)
+                        .add(row.seq)
+                        .add(row.id)
+                        .add(row.user_id)
+                        .add(1_i64)
+                        .add(row.active);
+                    binds
+                        .add(rev)
+                        .add(row.effective_at)
+                        .add(row.sealed)
+                        .add(row.index)
+                        .add(&row.document);
                 })
                 .await
         }
@@ -170,7 +200,12 @@ pub(super) async fn write_endpoints(tx: &mut Tx, app: &AppRef, endpoints: &[Endp
             .bind(endpoints.iter().map(|row| row.effective_at).collect::<Vec<_>>())
             .bind(endpoints.iter().map(|row| row.sealed).collect::<Vec<_>>())
             .bind(endpoints.iter().map(|row| row.index).collect::<Vec<_>>())
-            .bind(endpoints.iter().map(|row| row.document.as_str()).collect::<Vec<_>>())
+            .bind(
+                endpoints
+                    .iter()
+                    .map(|row| row.document.as_str())
+                    .collect::<Vec<_>>(),
+            )
             .execute(&mut *db)
             .await?;
             Ok(())
@@ -206,7 +241,12 @@ pub(super) async fn write_users(tx: &mut Tx, app: &AppRef, users: &[(&str, Strin
             .bind(app.no)
             .bind(rev)
             .bind(users.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-            .bind(users.iter().map(|(_, document)| document.as_str()).collect::<Vec<_>>())
+            .bind(
+                users
+                    .iter()
+                    .map(|(_, document)| document.as_str())
+                    .collect::<Vec<_>>(),
+            )
             .execute(&mut *db)
             .await?;
             Ok(())

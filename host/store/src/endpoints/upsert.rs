@@ -59,14 +59,19 @@ pub(super) fn apply<'a>(
             }
         }
         if next_seq != first_free {
-            write!(tx, |db| sqlx::query("update app set next_seq = $2 where app_no = $1")
-                .bind(app.no)
-                .bind(next_seq)
-                .execute(&mut *db)
-                .await
-                .map(drop))?;
+            write!(tx, |db| sqlx::query(
+                "update app set next_seq = $2 where app_no = $1"
+            )
+            .bind(app.no)
+            .bind(next_seq)
+            .execute(&mut *db)
+            .await
+            .map(drop))?;
         }
-        Ok(results.into_iter().map(|result| result.expect("every item is wrong or in a round")).collect())
+        Ok(results
+            .into_iter()
+            .map(|result| result.expect("every item is wrong or in a round"))
+            .collect())
     })
 }
 
@@ -102,7 +107,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(app: &AppRef, item: usize, upsert: &Upsert, found: Option<(usize, &Record)>, now: Timestamp) -> Self {
+    fn new(
+        app: &AppRef,
+        item: usize,
+        upsert: &Upsert,
+        found: Option<(usize, &Record)>,
+        now: Timestamp,
+    ) -> Self {
         let stored = found.map(|(_, record)| record.document.clone());
         let (document, applied) = endpoint::apply(stored, upsert.request.clone(), now);
         let address = match &applied.address {
@@ -115,7 +126,14 @@ impl Plan {
             Some((_, record)) if same => record.index.clone(),
             _ => index_of(app, document.channel_type, address.as_deref()),
         };
-        Self { item, record: found.map(|(at, _)| at), document, applied, address, index }
+        Self {
+            item,
+            record: found.map(|(at, _)| at),
+            document,
+            applied,
+            address,
+            index,
+        }
     }
 
     /// Does the item claim its address, so that another holder loses it?
@@ -169,8 +187,12 @@ impl<'a> Round<'a> {
         };
         let ids: Vec<&str> = round.iter().map(|at| items[*at].id.as_str()).collect();
         this.add(statements::by_ids(tx, app, &ids).await?)?;
-        let by_id: HashMap<EndpointId, usize> =
-            this.records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
+        let by_id: HashMap<EndpointId, usize> = this
+            .records
+            .iter()
+            .enumerate()
+            .map(|(at, record)| (record.id.clone(), at))
+            .collect();
         for item in round {
             let found = by_id.get(&items[item].id).map(|at| (*at, &this.records[*at]));
             this.plans.push(Plan::new(app, item, &items[item], found, tx.now));
@@ -219,7 +241,13 @@ impl<'a> Round<'a> {
         if !all.is_empty() {
             let all: Vec<&str> = all.into_iter().collect();
             for (id, document) in statements::user_documents(tx, self.app, &all).await? {
-                self.users.insert(id.into(), User { document: user_document(&document)?, changed: false });
+                self.users.insert(
+                    id.into(),
+                    User {
+                        document: user_document(&document)?,
+                        changed: false,
+                    },
+                );
             }
         }
         if !joined.is_empty() {
@@ -242,10 +270,14 @@ impl<'a> Round<'a> {
                 seq,
                 id: id.into(),
                 user_id: user_id.map(UserId::from),
-                address: sealed.as_deref().map(|sealed| open_address(self.app, seq, sealed)).transpose()?,
+                address: sealed
+                    .as_deref()
+                    .map(|sealed| open_address(self.app, seq, sealed))
+                    .transpose()?,
                 sealed,
                 index,
-                document: serde_json::from_str(&document).map_err(|error| Error::corrupt("endpoint", error))?,
+                document: serde_json::from_str(&document)
+                    .map_err(|error| Error::corrupt("endpoint", error))?,
                 changed: false,
             });
         }
@@ -269,14 +301,22 @@ impl<'a> Round<'a> {
     /// Counts the endpoint to the user that it comes to, if that user may have one more.
     async fn make_room(&mut self, tx: &mut Tx, plan: &Plan) -> Result<domain::Result<()>> {
         let present = plan.record.and_then(|at| self.records[at].user_id.clone());
-        let Some(user) = plan.applied.user_id.clone().filter(|user| present.as_ref() != Some(user)) else {
+        let Some(user) = plan
+            .applied
+            .user_id
+            .clone()
+            .filter(|user| present.as_ref() != Some(user))
+        else {
             return Ok(Ok(()));
         };
         let count = self.counts.get(&user).copied().unwrap_or(0);
         let mut left = count;
         if count >= MOST_PER_USER {
             let refused = || {
-                domain::Error::invalid("User.UserId", format!("{user} has {MOST_PER_USER} endpoints, the most allowed"))
+                domain::Error::invalid(
+                    "User.UserId",
+                    format!("{user} has {MOST_PER_USER} endpoints, the most allowed"),
+                )
             };
             if !plan.document.channel_type.is_some_and(ChannelType::is_push_token) {
                 return Ok(Err(refused()));
@@ -287,9 +327,16 @@ impl<'a> Round<'a> {
                 .records
                 .iter_mut()
                 .filter(|record| record.user_id.as_ref() == Some(&user))
-                .filter(|record| record.document.channel_type.is_some_and(ChannelType::is_push_token))
+                .filter(|record| {
+                    record
+                        .document
+                        .channel_type
+                        .is_some_and(ChannelType::is_push_token)
+                })
                 .min_by_key(|record| (effective_at(&record.document), record.seq));
-            let Some(oldest) = oldest else { return Ok(Err(refused())) };
+            let Some(oldest) = oldest else {
+                return Ok(Err(refused()));
+            };
             oldest.deactivate();
             oldest.user_id = None;
             left -= 1;
@@ -322,8 +369,10 @@ impl<'a> Round<'a> {
         let record = &mut self.records[at];
         if record.address != plan.address {
             let bound = bound(self.app, record.seq);
-            record.sealed =
-                plan.address.as_deref().map(|address| self.app.keys.sealer.seal(address.as_bytes(), &bound));
+            record.sealed = plan
+                .address
+                .as_deref()
+                .map(|address| self.app.keys.sealer.seal(address.as_bytes(), &bound));
         }
         record.address = plan.address;
         record.index = plan.index;
@@ -388,7 +437,9 @@ impl<'a> Round<'a> {
     fn result(&mut self, record: usize) -> Endpoint {
         let record = &mut self.records[record];
         let user = record.user_id.as_ref().map(|user| {
-            self.users.get(user).map_or_else(UserDocument::default, |user| user.document.clone())
+            self.users
+                .get(user)
+                .map_or_else(UserDocument::default, |user| user.document.clone())
         });
         Endpoint {
             seq: record.seq,

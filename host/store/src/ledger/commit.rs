@@ -28,7 +28,12 @@ impl Store {
     /// again, suppressions, and the chunk's cursor. Fails with [`Error::Fenced`], having changed nothing, if
     /// somebody else has the chunk.
     pub async fn commit_batch(&self, app: &AppRef, chunk: &Chunk, commit: BatchCommit) -> Result<()> {
-        let input = (self.input(app, chunk.run_no, commit), chunk.chunk_no, chunk.token, self.inner.epoch);
+        let input = (
+            self.input(app, chunk.run_no, commit),
+            chunk.chunk_no,
+            chunk.token,
+            self.inner.epoch,
+        );
         self.inner
             .main
             .write(Lane::Bulk, input, |tx, (input, chunk_no, token, epoch)| {
@@ -47,7 +52,9 @@ impl Store {
                     .bind(i16::from(commit.done))
                     .fetch_optional(&mut *db)
                     .await)?;
-                    let Some(sketch) = claim else { return Err(Error::Fenced) };
+                    let Some(sketch) = claim else {
+                        return Err(Error::Fenced);
+                    };
                     let known = rows_between(tx, input.run_no, &commit.seqs()).await?;
                     input.write_outcomes(tx, &known).await?;
                     input.write_sketch(tx, *chunk_no, sketch).await
@@ -87,13 +94,24 @@ impl Store {
         // A recipient that comes twice has its first outcome.
         let mut seen = RoaringBitmap::new();
         commit.rows.retain(|row| seen.insert(row.seq));
-        Input { app: app.clone(), run_no, writer: self.inner.writer_id, commit, suppress }
+        Input {
+            app: app.clone(),
+            run_no,
+            writer: self.inner.writer_id,
+            commit,
+            suppress,
+        }
     }
 }
 
 impl Input {
     async fn write_outcomes(&self, tx: &mut Tx, known: &RoaringBitmap) -> Result<()> {
-        let rows: Vec<&LedgerRow> = self.commit.rows.iter().filter(|row| !known.contains(row.seq)).collect();
+        let rows: Vec<&LedgerRow> = self
+            .commit
+            .rows
+            .iter()
+            .filter(|row| !known.contains(row.seq))
+            .collect();
         insert_rows(tx, self.run_no, &rows).await?;
         let mut deltas = Deltas::new();
         for row in &rows {
@@ -103,7 +121,12 @@ impl Input {
         }
         add_counts(tx, self.app.no, self.run_no, self.writer, &deltas).await?;
         // Somebody else may have brought the retry to its end after its lease.
-        let retries: Vec<&Retry> = self.commit.retries.iter().filter(|retry| !known.contains(retry.seq)).collect();
+        let retries: Vec<&Retry> = self
+            .commit
+            .retries
+            .iter()
+            .filter(|retry| !known.contains(retry.seq))
+            .collect();
         super::retries::put(tx, self.run_no, &retries).await?;
         for suppression in &self.suppress {
             suppression.write(tx).await?;
@@ -112,7 +135,9 @@ impl Input {
     }
 
     async fn write_sketch(&self, tx: &mut Tx, chunk_no: i32, present: Option<Vec<u8>>) -> Result<()> {
-        let Some(added) = &self.commit.accepted_sketch else { return Ok(()) };
+        let Some(added) = &self.commit.accepted_sketch else {
+            return Ok(());
+        };
         let united = match present {
             None => added.clone(),
             Some(present) => unite(&present, added)?,
@@ -144,8 +169,18 @@ async fn first_sketch(tx: &mut Tx, run_no: i64) -> Result<Option<Vec<u8>>> {
     const SQL: &str = "select accepted_sketch from chunk where run_no = $1 and chunk_no = 0";
     const LOCKING: &str = "select accepted_sketch from chunk where run_no = $1 and chunk_no = 0 for update";
     let sketch: Option<Option<Vec<u8>>> = match &mut tx.connection {
-        Connection::Sqlite(db) => sqlx::query_scalar(SQL).bind(run_no).fetch_optional(&mut *db).await?,
-        Connection::Postgres(db) => sqlx::query_scalar(LOCKING).bind(run_no).fetch_optional(&mut *db).await?,
+        Connection::Sqlite(db) => {
+            sqlx::query_scalar(SQL)
+                .bind(run_no)
+                .fetch_optional(&mut *db)
+                .await?
+        }
+        Connection::Postgres(db) => {
+            sqlx::query_scalar(LOCKING)
+                .bind(run_no)
+                .fetch_optional(&mut *db)
+                .await?
+        }
     };
     Ok(sketch.flatten())
 }
@@ -153,7 +188,9 @@ async fn first_sketch(tx: &mut Tx, run_no: i64) -> Result<Option<Vec<u8>>> {
 impl BatchCommit {
     fn seqs(&self) -> Vec<i64> {
         let rows = self.rows.iter().map(|row| row.seq);
-        rows.chain(self.retries.iter().map(|retry| retry.seq)).map(i64::from).collect()
+        rows.chain(self.retries.iter().map(|retry| retry.seq))
+            .map(i64::from)
+            .collect()
     }
 }
 
@@ -171,7 +208,10 @@ async fn rows_between(tx: &mut Tx, run_no: i64, seqs: &[i64]) -> Result<RoaringB
     .bind(last)
     .fetch_all(&mut *db)
     .await)?;
-    Ok(known.into_iter().filter_map(|seq| u32::try_from(seq).ok()).collect())
+    Ok(known
+        .into_iter()
+        .filter_map(|seq| u32::try_from(seq).ok())
+        .collect())
 }
 
 /// Who of `seqs` has a row already, wherever they lie.
@@ -194,7 +234,10 @@ async fn rows_of(tx: &mut Tx, run_no: i64, seqs: &[i64]) -> Result<RoaringBitmap
                 .await?
         }
     };
-    Ok(known.into_iter().filter_map(|seq| u32::try_from(seq).ok()).collect())
+    Ok(known
+        .into_iter()
+        .filter_map(|seq| u32::try_from(seq).ok())
+        .collect())
 }
 
 async fn insert_rows(tx: &mut Tx, run_no: i64, rows: &[&LedgerRow]) -> Result<()> {
@@ -207,8 +250,14 @@ async fn insert_rows(tx: &mut Tx, run_no: i64, rows: &[&LedgerRow]) -> Result<()
         Connection::Sqlite(db) => {
             INSERT
                 .execute(db, rows, |binds, row| {
-                    binds.add(run_no).add(i64::from(row.seq)).add(i64::from(row.treatment));
-                    binds.add(row.reason.code()).add(i64::from(row.attempts)).add(row.at.as_millisecond());
+                    binds
+                        .add(run_no)
+                        .add(i64::from(row.seq))
+                        .add(i64::from(row.treatment));
+                    binds
+                        .add(row.reason.code())
+                        .add(i64::from(row.attempts))
+                        .add(row.at.as_millisecond());
                     binds.add(&row.provider_id).add(&row.detail);
                 })
                 .await
@@ -223,11 +272,19 @@ async fn insert_rows(tx: &mut Tx, run_no: i64, rows: &[&LedgerRow]) -> Result<()
             )
             .bind(run_no)
             .bind(rows.iter().map(|row| i64::from(row.seq)).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| i16::from(row.treatment)).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| i16::from(row.treatment))
+                    .collect::<Vec<_>>(),
+            )
             .bind(rows.iter().map(|row| row.reason.code()).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| attempts(row.attempts)).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| row.at.as_millisecond()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.provider_id.as_deref()).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| row.provider_id.as_deref())
+                    .collect::<Vec<_>>(),
+            )
             .bind(rows.iter().map(|row| row.detail.as_deref()).collect::<Vec<_>>())
             .execute(&mut *db)
             .await?;
@@ -242,7 +299,13 @@ pub(super) fn attempts(attempts: u16) -> i16 {
 }
 
 /// Adds to this node's own counters.
-pub(crate) async fn add_counts(tx: &mut Tx, app_no: i64, run_no: i64, writer: i64, deltas: &Deltas) -> Result<()> {
+pub(crate) async fn add_counts(
+    tx: &mut Tx,
+    app_no: i64,
+    run_no: i64,
+    writer: i64,
+    deltas: &Deltas,
+) -> Result<()> {
     for ((treatment, minute, reason), count) in deltas {
         write!(tx, |db| sqlx::query(
             "insert into ledger_count (app_no, run_no, treatment, minute, reason, writer, count)
@@ -263,4 +326,3 @@ pub(crate) async fn add_counts(tx: &mut Tx, app_no: i64, run_no: i64, writer: i6
     }
     Ok(())
 }
-

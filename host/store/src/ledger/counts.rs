@@ -128,7 +128,11 @@ impl Store {
                     .await?
             }
             Pools::Postgres(db) => {
-                sqlx::query_scalar(select!("= any($2)")).bind(app.no).bind(run_nos).fetch_all(db).await?
+                sqlx::query_scalar(select!("= any($2)"))
+                    .bind(app.no)
+                    .bind(run_nos)
+                    .fetch_all(db)
+                    .await?
             }
         })
     }

@@ -9,8 +9,6 @@
 mod commit;
 mod counts;
 mod retries;
-#[cfg(all(test, feature = "testing"))]
-mod tests;
 
 use jiff::Timestamp;
 use pinion_domain::channel::ChannelType;

@@ -38,11 +38,13 @@ impl Store {
         let now = self.inner.clock.now().as_millisecond();
         let held_from = self.claims_hold_from();
         // Asked often and mostly in vain, so it is read first.
-        let any: Option<i64> = read!(self.inner.main.pools, |db| sqlx::query_scalar(due!("t.run_no", " limit 1"))
-            .bind(held_from)
-            .bind(now)
-            .fetch_optional(db)
-            .await)?;
+        let any: Option<i64> = read!(self.inner.main.pools, |db| sqlx::query_scalar(due!(
+            "t.run_no", " limit 1"
+        ))
+        .bind(held_from)
+        .bind(now)
+        .fetch_optional(db)
+        .await)?;
         if any.is_none() {
             return Ok(Vec::new());
         }
@@ -153,8 +155,14 @@ pub(super) async fn put(tx: &mut Tx, run_no: i64, retries: &[&Retry]) -> Result<
         Connection::Sqlite(db) => {
             UPSERT
                 .execute(db, retries, |binds, row| {
-                    binds.add(run_no).add(i64::from(row.seq)).add(i64::from(row.treatment));
-                    binds.add(attempts(row.attempt)).add(row.due_at.as_millisecond()).add(&row.detail);
+                    binds
+                        .add(run_no)
+                        .add(i64::from(row.seq))
+                        .add(i64::from(row.treatment));
+                    binds
+                        .add(attempts(row.attempt))
+                        .add(row.due_at.as_millisecond())
+                        .add(&row.detail);
                 })
                 .await?;
         }
@@ -170,9 +178,24 @@ pub(super) async fn put(tx: &mut Tx, run_no: i64, retries: &[&Retry]) -> Result<
             )
             .bind(run_no)
             .bind(retries.iter().map(|row| i64::from(row.seq)).collect::<Vec<_>>())
-            .bind(retries.iter().map(|row| i16::from(row.treatment)).collect::<Vec<_>>())
-            .bind(retries.iter().map(|row| attempts(row.attempt)).collect::<Vec<_>>())
-            .bind(retries.iter().map(|row| row.due_at.as_millisecond()).collect::<Vec<_>>())
+            .bind(
+                retries
+                    .iter()
+                    .map(|row| i16::from(row.treatment))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                retries
+                    .iter()
+                    .map(|row| attempts(row.attempt))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                retries
+                    .iter()
+                    .map(|row| row.due_at.as_millisecond())
+                    .collect::<Vec<_>>(),
+            )
             .bind(retries.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>())
             .execute(&mut *db)
             .await?;
@@ -184,12 +207,14 @@ pub(super) async fn put(tx: &mut Tx, run_no: i64, retries: &[&Retry]) -> Result<
 /// Removes the retries of recipients that have an outcome now.
 pub(super) async fn forget(tx: &mut Tx, run_no: i64, rows: &[LedgerRow]) -> Result<()> {
     for row in rows {
-        write!(tx, |db| sqlx::query("delete from retry where run_no = $1 and seq = $2")
-            .bind(run_no)
-            .bind(i64::from(row.seq))
-            .execute(&mut *db)
-            .await
-            .map(drop))?;
+        write!(tx, |db| sqlx::query(
+            "delete from retry where run_no = $1 and seq = $2"
+        )
+        .bind(run_no)
+        .bind(i64::from(row.seq))
+        .execute(&mut *db)
+        .await
+        .map(drop))?;
     }
     Ok(())
 }

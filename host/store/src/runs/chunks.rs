@@ -32,7 +32,14 @@ pub struct Chunk {
 /// Chunks that may be claimed now ($1: the epoch whose claims hold, $2: now).
 macro_rules! claimable {
     ($chunk:literal) => {
-        concat!($chunk, ".done = 0 and (", $chunk, ".epoch < $1 or ", $chunk, ".lease_until <= $2)")
+        concat!(
+            $chunk,
+            ".done = 0 and (",
+            $chunk,
+            ".epoch < $1 or ",
+            $chunk,
+            ".lease_until <= $2)"
+        )
     };
 }
 
@@ -89,7 +96,11 @@ impl Store {
                     let now = tx.now.as_millisecond();
                     let row: Option<Row> = match &mut tx.connection {
                         Connection::Sqlite(db) => {
-                            sqlx::query_as(next_chunk!("")).bind(*held_from).bind(now).fetch_optional(&mut *db).await?
+                            sqlx::query_as(next_chunk!(""))
+                                .bind(*held_from)
+                                .bind(now)
+                                .fetch_optional(&mut *db)
+                                .await?
                         }
                         Connection::Postgres(db) => {
                             sqlx::query_as(next_chunk!(" for update of c skip locked"))

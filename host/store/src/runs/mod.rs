@@ -99,7 +99,13 @@ pub enum RunState {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Running, Self::Paused, Self::Completed, Self::Cancelled, Self::Failed];
+    pub const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Paused,
+        Self::Completed,
+        Self::Cancelled,
+        Self::Failed,
+    ];
 
     /// The name in the database.
     pub fn as_str(self) -> &'static str {
@@ -183,9 +189,19 @@ impl Store {
             state: RunState,
             detail: Option<String>,
         }
-        let chunks = if state.is_final() { Vec::new() } else { chunks(&run.recipients, run.chunk_size) };
-        let input =
-            Input { app_no: app.no, recipients: bitmap_bytes(&run.recipients)?, chunks, run, state, detail };
+        let chunks = if state.is_final() {
+            Vec::new()
+        } else {
+            chunks(&run.recipients, run.chunk_size)
+        };
+        let input = Input {
+            app_no: app.no,
+            recipients: bitmap_bytes(&run.recipients)?,
+            chunks,
+            run,
+            state,
+            detail,
+        };
         let no = self
             .inner
             .main
@@ -193,7 +209,8 @@ impl Store {
                 Box::pin(async move {
                     let now = tx.now.as_millisecond();
                     let run = &input.run;
-                    let no: Option<i64> = write!(tx, |db| sqlx::query_scalar(
+                    let no: Option<i64> = write!(tx, |db| {
+                        sqlx::query_scalar(
                         "insert into run (run_id, app_no, campaign_id, campaign_version, parent_run_id, state,
                                           detail, scheduled_at, started_at, finished_at, deadline_at, total,
                                           treatment_totals, holdout_total, pins, recipients)
@@ -217,7 +234,8 @@ impl Store {
                     .bind(json(&run.pins)?)
                     .bind(&input.recipients)
                     .fetch_optional(&mut *db)
-                    .await)?;
+                    .await
+                    })?;
                     if let Some(no) = no {
                         insert_chunks(tx, no, &input.chunks).await?;
                     }
@@ -226,7 +244,10 @@ impl Store {
             })
             .await?;
         let Some(no) = no else { return Ok(None) };
-        let (_, run) = self.run(no).await?.ok_or_else(|| domain::Error::not_found("application", app.id.as_str()))?;
+        let (_, run) = self
+            .run(no)
+            .await?
+            .ok_or_else(|| domain::Error::not_found("application", app.id.as_str()))?;
         Ok(Some(run))
     }
 
@@ -241,24 +262,23 @@ impl Store {
 
     /// Where a run stands: asked before every batch, so it reads nothing else.
     pub async fn run_state(&self, no: i64) -> Result<Option<RunState>> {
-        let name: Option<String> =
-            read!(self.inner.main.pools, |db| sqlx::query_scalar("select state from run where run_no = $1")
-                .bind(no)
-                .fetch_optional(db)
-                .await)?;
-        name.map(|name| {
-            RunState::parse(&name).ok_or_else(|| Error::corrupt("run", format!("state {name}")))
-        })
-        .transpose()
+        let name: Option<String> = read!(self.inner.main.pools, |db| sqlx::query_scalar(
+            "select state from run where run_no = $1"
+        )
+        .bind(no)
+        .fetch_optional(db)
+        .await)?;
+        name.map(|name| RunState::parse(&name)).transpose()
     }
 
     /// Everybody who should have an outcome in the run.
     pub async fn run_recipients(&self, no: i64) -> Result<RoaringBitmap> {
-        let bytes: Option<Vec<u8>> =
-            read!(self.inner.main.pools, |db| sqlx::query_scalar("select recipients from run where run_no = $1")
-                .bind(no)
-                .fetch_optional(db)
-                .await)?;
+        let bytes: Option<Vec<u8>> = read!(self.inner.main.pools, |db| sqlx::query_scalar(
+            "select recipients from run where run_no = $1"
+        )
+        .bind(no)
+        .fetch_optional(db)
+        .await)?;
         bytes.map_or_else(|| Ok(RoaringBitmap::new()), |bytes| bitmap(&bytes))
     }
 
@@ -266,9 +286,9 @@ impl Store {
     pub async fn runs(&self, app: &AppRef, campaign: &CampaignId, page: &PageRequest) -> Result<Page<Run>> {
         let before = match &page.after {
             None => i64::MAX,
-            Some(token) => {
-                token.parse().map_err(|_| domain::Error::invalid("token", "is not a token of ours"))?
-            }
+            Some(token) => token
+                .parse()
+                .map_err(|_| domain::Error::invalid("token", "is not a token of ours"))?,
         };
         let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
             "app_no = $1 and campaign_id = $2 and run_no < $3 order by run_no desc limit $4"
@@ -297,23 +317,27 @@ impl Store {
     pub async fn set_run_state(&self, no: i64, state: RunState, detail: Option<String>) -> Result<bool> {
         self.inner
             .main
-            .write(Lane::Interactive, (no, state, detail), |tx, (no, state, detail)| {
-                Box::pin(async move {
-                    let finished = state.is_final().then_some(tx.now.as_millisecond());
-                    let changed = write!(tx, |db| sqlx::query(
-                        "update run set state = $2, detail = $3, finished_at = $4
+            .write(
+                Lane::Interactive,
+                (no, state, detail),
+                |tx, (no, state, detail)| {
+                    Box::pin(async move {
+                        let finished = state.is_final().then_some(tx.now.as_millisecond());
+                        let changed = write!(tx, |db| sqlx::query(
+                            "update run set state = $2, detail = $3, finished_at = $4
                          where run_no = $1 and state in ('RUNNING', 'PAUSED')"
-                    )
-                    .bind(*no)
-                    .bind(state.as_str())
-                    .bind(detail)
-                    .bind(finished)
-                    .execute(&mut *db)
-                    .await
-                    .map(|done| done.rows_affected()))?;
-                    Ok(changed > 0)
-                })
-            })
+                        )
+                        .bind(*no)
+                        .bind(state.as_str())
+                        .bind(detail)
+                        .bind(finished)
+                        .execute(&mut *db)
+                        .await
+                        .map(|done| done.rows_affected()))?;
+                        Ok(changed > 0)
+                    })
+                },
+            )
             .await
     }
 
@@ -396,12 +420,17 @@ fn chunks(recipients: &RoaringBitmap, size: u32) -> Vec<(i32, u32, u32)> {
 }
 
 async fn insert_chunks(tx: &mut Tx, run_no: i64, chunks: &[(i32, u32, u32)]) -> Result<()> {
-    static INSERT: MultiRow = MultiRow::new("insert into chunk (run_no, chunk_no, first_seq, last_seq)", 4, "");
+    static INSERT: MultiRow =
+        MultiRow::new("insert into chunk (run_no, chunk_no, first_seq, last_seq)", 4, "");
     match &mut tx.connection {
         Connection::Sqlite(db) => {
             INSERT
                 .execute(db, chunks, |binds, (number, first, last)| {
-                    binds.add(run_no).add(*number).add(i64::from(*first)).add(i64::from(*last));
+                    binds
+                        .add(run_no)
+                        .add(*number)
+                        .add(i64::from(*first))
+                        .add(i64::from(*last));
                 })
                 .await
         }
@@ -455,7 +484,9 @@ pub(crate) fn instant(milliseconds: i64) -> Result<Timestamp> {
 /// A bitmap as it is stored.
 pub(crate) fn bitmap_bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-    bitmap.serialize_into(&mut bytes).map_err(|error| Error::corrupt("bitmap", error))?;
+    bitmap
+        .serialize_into(&mut bytes)
+        .map_err(|error| Error::corrupt("bitmap", error))?;
     Ok(bytes)
 }
 
