@@ -197,6 +197,11 @@ pub fn message_id(run: &RunId, seq: u32) -> MessageId {
     derive(&[run.as_str().as_bytes(), &seq.to_be_bytes()]).into()
 }
 
+/// The id of an activity: what one run did with one treatment.
+pub fn activity_id(run: &RunId, treatment: u8) -> String {
+    if treatment == 0 { run.to_string() } else { derive(&[run.as_str().as_bytes(), b"activity", &[treatment]]) }
+}
+
 fn derive(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -221,7 +221,7 @@ pub enum CampaignStatus {
 
 impl CampaignStatus {
     /// The name on the wire and in the database.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "SCHEDULED",
             Self::Executing => "EXECUTING",

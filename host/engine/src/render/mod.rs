@@ -22,7 +22,6 @@ mod email;
 mod escape;
 mod helper;
 mod inspect;
-mod rows;
 mod template;
 
 use jiff::Timestamp;
@@ -36,7 +35,6 @@ pub use context::ROOTS;
 pub use data::DataRenderer;
 pub use email::{EmailRenderer, RenderedEmail, check_template};
 pub use escape::Escape;
-pub use rows::personalizer_rows;
 pub use template::{Template, unknown_roots, variables};
 
 /// The longest text that a template may become, in bytes.

@@ -1,0 +1,98 @@
+//! Key performance indicators over a range of dates.
+
+use jiff::{SignedDuration, Timestamp};
+use pinion_domain::Error;
+use pinion_domain::campaign::CampaignDocument;
+use pinion_domain::clock::{iso, parse_iso};
+use pinion_domain::id::CampaignId;
+use pinion_engine::kpi::{self, Row};
+use pinion_store::Scope;
+use serde_json::{Value, json};
+
+use crate::Api;
+use crate::error::Result;
+use crate::extract::{Answer, Call};
+
+/// Without a range: the last 31 days.
+const DEFAULT_DAYS: i64 = 31;
+/// How far back a range may begin (API reference, `GetApplicationDateRangeKpi`).
+const MOST_DAYS: i64 = 90;
+
+pub(crate) async fn application(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let range = Range::of(&call, api.clock().now())?;
+    let rows = kpi::application(api.store(), &app, call.label("kpi-name"), range.from, range.to).await?;
+    Answer::json(&response(&call, &range, rows, &[]))
+}
+
+pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let range = Range::of(&call, api.clock().now())?;
+    let id = CampaignId::from(call.label("campaign-id"));
+    let found = api.store().document::<CampaignDocument>(Scope::from(&app), id.as_str(), None).await?;
+    if found.is_none() {
+        return Err(Error::not_found("campaign", id.as_str()).into());
+    }
+    let rows = kpi::campaign(api.store(), &app, &id, call.label("kpi-name"), range.from, range.to).await?;
+    Answer::json(&response(&call, &range, rows, &[("CampaignId", id.as_str())]))
+}
+
+/// There are no journeys yet, so whatever journey is named is not found.
+pub(crate) async fn journey(api: &Api, call: Call) -> Result<Answer> {
+    api.app(&call).await?;
+    Err(Error::not_found("journey", call.label("journey-id")).into())
+}
+
+struct Range {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Range {
+    fn of(call: &Call, now: Timestamp) -> Result<Self> {
+        let read = |name: &str| -> Result<Option<Timestamp>> {
+            match call.query.get(name) {
+                None | Some("") => Ok(None),
+                Some(text) => match parse_iso(text) {
+                    Some(at) => Ok(Some(at)),
+                    None => Err(Error::invalid(name, "must be an ISO 8601 instant").into()),
+                },
+            }
+        };
+        let to = read("end-time")?.unwrap_or(now);
+        let from = read("start-time")?.unwrap_or(to - SignedDuration::from_hours(24 * DEFAULT_DAYS));
+        if from > to {
+            return Err(Error::invalid("start-time", "must not be after end-time").into());
+        }
+        if from < now - SignedDuration::from_hours(24 * MOST_DAYS) {
+            return Err(Error::invalid("start-time", format!("must be within the last {MOST_DAYS} days")).into());
+        }
+        Ok(Self { from, to })
+    }
+}
+
+fn response(call: &Call, range: &Range, rows: Vec<Row>, names: &[(&str, &str)]) -> Value {
+    let mut response = json!({
+        "ApplicationId": call.app_id(),
+        "KpiName": call.label("kpi-name"),
+        "StartTime": iso(range.from),
+        "EndTime": iso(range.to),
+        "KpiResult": { "Rows": rows.into_iter().map(row).collect::<Vec<Value>>() },
+    });
+    for (name, value) in names {
+        response[name] = json!(value);
+    }
+    response
+}
+
+/// The model calls `GroupedBys` required, so it is there even when nothing is grouped.
+fn row(row: Row) -> Value {
+    let grouped: Vec<Value> = row
+        .grouped_by
+        .into_iter()
+        .map(|(key, value)| json!({ "Key": key, "Type": "String", "Value": value }))
+        .collect();
+    // "1368.0", as the guide writes doubles.
+    let value = format!("{:?}", row.value);
+    json!({ "GroupedBys": grouped, "Values": [{ "Key": row.key, "Type": "Double", "Value": value }] })
+}

@@ -1,0 +1,120 @@
+//! Due campaigns become runs; finished runs move their campaign on.
+
+mod start;
+
+use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Frequency, schedule};
+use pinion_domain::clock::parse_iso;
+use pinion_store::{AppRef, Run, RunState, Scope, Versioned};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::{Engine, Result};
+
+/// Campaigns that one look at the schedules may start.
+const AT_ONCE: usize = 50;
+
+/// States in which a campaign waits for its next occurrence.
+const WAITING: &[&str] = &[CampaignStatus::Scheduled.as_str(), CampaignStatus::PendingNextRun.as_str()];
+
+/// Looks at the schedules until the engine stops.
+pub(crate) async fn tick(engine: Engine) {
+    loop {
+        if !engine.store().is_held()
+            && let Err(error) = engine.start_due_campaigns().await
+        {
+            warn!(%error, "due campaigns could not be looked at");
+        }
+        if let Err(error) = engine.finish_runs().await {
+            warn!(%error, "finished runs could not be looked at");
+        }
+        if !engine.pause(engine.config().tick).await {
+            return;
+        }
+    }
+}
+
+impl Engine {
+    async fn start_due_campaigns(&self) -> Result<()> {
+        let now = self.clock().now();
+        for (app, campaign) in self.store().due_documents::<CampaignDocument>(WAITING, now, AT_ONCE).await? {
+            let span = info_span!("job.start_campaign", app.id = %app.id, campaign.id = %campaign.id);
+            self.start_campaign(&app, campaign).instrument(span).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_campaign(&self, app: &AppRef, campaign: Versioned<CampaignDocument>) -> Result<()> {
+        let Some(due) = campaign.due_at else { return Ok(()) };
+        let started = self.start_run(app, &campaign, due).await;
+        let status = match started {
+            Ok(started) => {
+                if started {
+                    info!("the campaign runs");
+                }
+                CampaignStatus::Executing
+            }
+            Err(crate::Error::Store(error)) => return Err(crate::Error::Store(error)),
+            Err(error) => {
+                error!(%error, "the campaign cannot run");
+                self.record_failure(app, &campaign, due, &error).await?;
+                CampaignStatus::Invalid
+            }
+        };
+        self.store()
+            .set_document_state::<CampaignDocument>(
+                Scope::from(app),
+                &campaign.id,
+                status.as_str(),
+                None,
+                Some(WAITING),
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn finish_runs(&self) -> Result<()> {
+        for (app, run) in self.store().complete_runs().await? {
+            info!(app.id = %app.id, campaign.id = %run.campaign, run.no = run.no, "the run is complete");
+            self.inner.runs.forget(run.no);
+            self.move_on(&app, &run).await?;
+        }
+        Ok(())
+    }
+
+    /// After a run: wait for the next occurrence, or complete.
+    async fn move_on(&self, app: &AppRef, run: &Run) -> Result<()> {
+        let Some(campaign) =
+            self.store().document::<CampaignDocument>(Scope::from(app), run.campaign.as_str(), None).await?
+        else {
+            return Ok(());
+        };
+        let next = next_occurrence(&campaign, run.scheduled);
+        let status = match (&next, run.state) {
+            (_, RunState::Failed) => CampaignStatus::Invalid,
+            (Some(_), _) => CampaignStatus::PendingNextRun,
+            (None, _) => CampaignStatus::Completed,
+        };
+        self.store()
+            .set_document_state::<CampaignDocument>(
+                Scope::from(app),
+                &campaign.id,
+                status.as_str(),
+                next,
+                Some(&[CampaignStatus::Executing.as_str()]),
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// When a campaign is due after one of its occurrences.
+fn next_occurrence(
+    campaign: &Versioned<CampaignDocument>,
+    after: jiff::Timestamp,
+) -> Option<jiff::Timestamp> {
+    let schedule = campaign.document.schedule.as_ref()?;
+    if schedule.frequency.unwrap_or(Frequency::Once) == Frequency::Once {
+        return None;
+    }
+    let created = parse_iso(&campaign.creation_date)?;
+    schedule::next(schedule, created, after + jiff::SignedDuration::from_millis(1))
+}

@@ -1,0 +1,329 @@
+//! One batch of a run: who of it may be reached right now, and what is said to each.
+//!
+//! Opt-out, suppression and state are read here, after every wait and right before hand-over. Each
+//! recipient leaves as a ledger row (a skip with its reason) or as a message on a route.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pinion_domain::campaign::{Variant, split};
+use pinion_domain::channel::ChannelType;
+use pinion_domain::delivery::{Reason, message_id};
+use pinion_domain::endpoint::Endpoint;
+use pinion_domain::extension::channel::{OutgoingMessage, Part};
+use pinion_domain::extension::personalizer::{Personalized, ROWS_PER_CALL};
+use pinion_domain::extension::{Personalizer, columns};
+use pinion_domain::id::MessageId;
+use pinion_store::LedgerRow;
+use tracing::{debug, warn};
+
+use super::outcome::HandedOver;
+use super::prepared::{Custom, Mail, PreparedRun, Route, Treatment};
+use super::inputs;
+use crate::render::{PersonalizedRow, RenderInput};
+use crate::tracking::{Stamp, Tracker, TrackingContext};
+use crate::{Engine, Result};
+
+/// The treatment number of the holdout in the ledger.
+pub(super) const HOLDOUT: u8 = u8::MAX;
+
+/// A recipient to look at: seq, and tries made so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipient {
+    pub(super) seq: u32,
+    pub(super) attempts: u16,
+}
+
+/// What a batch became.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Recipients that get nothing, and why.
+    pub(super) skipped: Vec<LedgerRow>,
+    /// Messages, by route.
+    pub(super) outgoing: Vec<(Route, Vec<(HandedOver, OutgoingMessage)>)>,
+}
+
+impl Engine {
+    /// Loads, checks, personalizes and renders. `recipients` are in ascending order of seq.
+    pub(super) async fn make_batch(&self, run: &Arc<PreparedRun>, recipients: Vec<Recipient>) -> Result<Batch> {
+        let now = self.inner.clock.now();
+        let mut batch = Batch::default();
+        let mut wanted = Vec::with_capacity(recipients.len());
+        for recipient in recipients {
+            match run.split.variant(split(&run.campaign, recipient.seq)) {
+                Variant::Holdout => batch.skipped.push(row(recipient, HOLDOUT, Reason::TreatmentHoldout, now, None)),
+                Variant::Treatment(number) => wanted.push((recipient, number)),
+            }
+        }
+        let seqs: Vec<u32> = wanted.iter().map(|(recipient, _)| recipient.seq).collect();
+        let mut endpoints: HashMap<u32, Endpoint> = self
+            .inner
+            .store
+            .endpoints_by_seq(&run.app, &seqs)
+            .await?
+            .into_iter()
+            .map(|endpoint| (endpoint.seq, endpoint))
+            .collect();
+
+        let mut candidates = Vec::with_capacity(wanted.len());
+        for (recipient, number) in wanted {
+            let endpoint = endpoints.remove(&recipient.seq);
+            match reachable(run, endpoint, number) {
+                Ok((endpoint, channel_type)) => {
+                    candidates.push(Candidate { recipient, number, endpoint, channel_type });
+                }
+                Err(reason) => batch.skipped.push(row(recipient, number, reason, now, None)),
+            }
+        }
+        self.drop_suppressed(run, &mut candidates, &mut batch, now).await?;
+
+        let tracker = self.inner.tracker.clone();
+        let run = Arc::clone(run);
+        // Personalizing and rendering are pure computation: they must not keep the runtime from I/O.
+        let made = tokio::task::spawn_blocking(move || make(&run, candidates, batch, tracker.as_deref(), now)).await;
+        made.map_err(|panic| crate::Error::CannotRun(format!("rendering ended: {panic}")))
+    }
+
+    async fn drop_suppressed(
+        &self,
+        run: &PreparedRun,
+        candidates: &mut Vec<Candidate>,
+        batch: &mut Batch,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut types: Vec<ChannelType> = candidates.iter().map(|candidate| candidate.channel_type).collect();
+        types.sort_unstable();
+        types.dedup();
+        let mut reasons: HashMap<u32, Reason> = HashMap::new();
+        for channel_type in types {
+            let of_type: Vec<&Candidate> =
+                candidates.iter().filter(|candidate| candidate.channel_type == channel_type).collect();
+            let addresses: Vec<&str> = of_type.iter().map(|candidate| candidate.address()).collect();
+            let found = self.inner.store.suppressed(&run.app, channel_type, &addresses).await?;
+            for (candidate, suppression) in of_type.iter().zip(found) {
+                if let Some(suppression) = suppression {
+                    reasons.insert(candidate.recipient.seq, suppression.skip());
+                }
+            }
+        }
+        candidates.retain(|candidate| match reasons.get(&candidate.recipient.seq) {
+            Some(reason) => {
+                batch.skipped.push(row(candidate.recipient, candidate.number, *reason, now, None));
+                false
+            }
+            None => true,
+        });
+        Ok(())
+    }
+}
+
+/// A recipient that may be reached as far as its endpoint says.
+struct Candidate {
+    recipient: Recipient,
+    number: u8,
+    endpoint: Endpoint,
+    channel_type: ChannelType,
+}
+
+impl Candidate {
+    fn address(&self) -> &str {
+        self.endpoint.address.as_deref().unwrap_or_default()
+    }
+}
+
+fn row(recipient: Recipient, treatment: u8, reason: Reason, at: Timestamp, detail: Option<String>) -> LedgerRow {
+    LedgerRow {
+        seq: recipient.seq,
+        treatment,
+        reason,
+        at,
+        provider_id: None,
+        detail,
+        attempts: recipient.attempts,
+    }
+}
+
+/// May this endpoint be reached by this treatment, and over which channel?
+fn reachable(
+    run: &PreparedRun,
+    endpoint: Option<Endpoint>,
+    number: u8,
+) -> std::result::Result<(Endpoint, ChannelType), Reason> {
+    let endpoint = endpoint.ok_or(Reason::EndpointDeleted)?;
+    if !endpoint.document.is_active() {
+        return Err(Reason::EndpointInactive);
+    }
+    if endpoint.document.is_opted_out() {
+        return Err(Reason::EndpointOptOut);
+    }
+    let channel_type = endpoint.document.channel_type.ok_or(Reason::MissingChannel)?;
+    if endpoint.address.as_deref().is_none_or(str::is_empty) {
+        return Err(Reason::MissingAddress);
+    }
+    let treatment = run.treatments.get(usize::from(number)).ok_or(Reason::ChannelMismatch)?;
+    match treatment.way(channel_type) {
+        Way::None => Err(Reason::ChannelMismatch),
+        Way::Mail(mail) if mail.route.is_none() => Err(Reason::NoBinding),
+        Way::Mail(_) | Way::Custom(_) => Ok((endpoint, channel_type)),
+    }
+}
+
+/// How a treatment reaches a channel type.
+enum Way<'a> {
+    None,
+    Mail(&'a Mail),
+    Custom(&'a Custom),
+}
+
+impl Treatment {
+    fn way(&self, channel_type: ChannelType) -> Way<'_> {
+        if let Some(custom) = self.custom.as_ref().filter(|custom| custom.types.contains(&channel_type)) {
+            return Way::Custom(custom);
+        }
+        match &self.email {
+            Some(mail) if channel_type == ChannelType::Email => Way::Mail(mail),
+            _ => Way::None,
+        }
+    }
+}
+
+/// Personalizes and renders.
+fn make(
+    run: &PreparedRun,
+    candidates: Vec<Candidate>,
+    mut batch: Batch,
+    tracker: Option<&Tracker>,
+    now: Timestamp,
+) -> Batch {
+    let mut routes: Vec<(Route, Vec<(HandedOver, OutgoingMessage)>)> = Vec::new();
+    for chunk in candidates.chunks(ROWS_PER_CALL as usize) {
+        let answer = match personalize(run.personalizer.as_deref(), chunk, now) {
+            Ok(answer) => answer,
+            Err(detail) => {
+                warn!(run = run.run_no, recipients = chunk.len(), %detail, "a personalizer failed; its recipients are skipped");
+                batch.skipped.extend(chunk.iter().map(|candidate| {
+                    let detail = Some(detail.clone());
+                    row(candidate.recipient, candidate.number, Reason::PersonalizerFault, now, detail)
+                }));
+                continue;
+            }
+        };
+        for (index, candidate) in chunk.iter().enumerate() {
+            let dropped = answer.as_ref().is_some_and(|answer| columns::bit(&answer.drop, index, false));
+            if dropped {
+                batch.skipped.push(row(candidate.recipient, candidate.number, Reason::FilteredByHook, now, None));
+                continue;
+            }
+            let personalized = match (&answer, &run.personalizer) {
+                (Some(answer), Some(personalizer)) => {
+                    Some(PersonalizedRow { answer, outputs: personalizer.outputs(), row: index })
+                }
+                _ => None,
+            };
+            match message(run, candidate, personalized, tracker, now) {
+                Ok((route, made)) => {
+                    let handed = HandedOver {
+                        seq: candidate.recipient.seq,
+                        treatment: candidate.number,
+                        channel_type: candidate.channel_type,
+                        address: candidate.address().to_owned(),
+                        attempts: candidate.recipient.attempts + 1,
+                    };
+                    match routes.iter_mut().find(|(known, _)| known.name == route.name) {
+                        Some((_, messages)) => messages.push((handed, made)),
+                        None => routes.push((route.clone(), vec![(handed, made)])),
+                    }
+                }
+                Err(detail) => {
+                    debug!(run = run.run_no, seq = candidate.recipient.seq, %detail, "a message could not be rendered");
+                    let reason = Reason::RenderingFailure;
+                    batch.skipped.push(row(candidate.recipient, candidate.number, reason, now, Some(detail)));
+                }
+            }
+        }
+    }
+    batch.outgoing = routes;
+    batch
+}
+
+fn personalize(
+    personalizer: Option<&dyn Personalizer>,
+    candidates: &[Candidate],
+    now: Timestamp,
+) -> std::result::Result<Option<Personalized>, String> {
+    let Some(personalizer) = personalizer else { return Ok(None) };
+    let endpoints: Vec<&Endpoint> = candidates.iter().map(|candidate| &candidate.endpoint).collect();
+    let rows = inputs::rows(personalizer.inputs(), &endpoints);
+    personalizer.personalize(now.as_microsecond(), rows).map(Some).map_err(|error| error.to_string())
+}
+
+fn message<'a>(
+    run: &'a PreparedRun,
+    candidate: &Candidate,
+    personalized: Option<PersonalizedRow<'_>>,
+    tracker: Option<&Tracker>,
+    now: Timestamp,
+) -> std::result::Result<(&'a Route, OutgoingMessage), String> {
+    let seq = candidate.recipient.seq;
+    let delivery_id: MessageId = message_id(&run.run_id, seq);
+    let input = RenderInput {
+        endpoint: &candidate.endpoint,
+        personalized,
+        substitutions: &[],
+        now,
+        message_id: &delivery_id,
+    };
+    let treatment = run.treatments.get(usize::from(candidate.number)).ok_or("no such treatment")?;
+    let (route, parts, headers, from) = match treatment.way(candidate.channel_type) {
+        Way::None => return Err("no message for this channel".to_owned()),
+        Way::Mail(mail) => {
+            let route = mail.route.as_ref().ok_or("no binding serves e-mail")?;
+            let context = tracker.map(|tracker| TrackingContext {
+                tracker,
+                stamp: Stamp::of_run(run.app.no, run.run_no, candidate.number, seq),
+            });
+            let rendered =
+                mail.renderer.render(&input, context.as_ref()).map_err(|error| error.to_string())?;
+            let mut parts = vec![Part::Subject(rendered.subject)];
+            parts.extend(rendered.text.map(Part::Text));
+            parts.extend(rendered.html.map(Part::Html));
+            (route, parts, rendered.headers, mail.from.clone())
+        }
+        Way::Custom(custom) => {
+            let data = custom.renderer.render(&input).map_err(|error| error.to_string())?;
+            (&custom.route, vec![Part::Json(data)], Vec::new(), None)
+        }
+    };
+    let outgoing = OutgoingMessage {
+        attempt: u32::from(candidate.recipient.attempts) + 1,
+        channel_type: candidate.channel_type,
+        address: candidate.address().to_owned(),
+        from,
+        reply_to: Vec::new(),
+        parts,
+        headers,
+        metadata: metadata(run, treatment, candidate, now),
+        delivery_id,
+    };
+    Ok((route, outgoing))
+}
+
+/// Facts about a message, under the names that the WIT documents.
+fn metadata(run: &PreparedRun, treatment: &Treatment, candidate: &Candidate, now: Timestamp) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("date".to_owned(), now.as_second().to_string()),
+        ("application-id".to_owned(), run.app.id.to_string()),
+        ("campaign-id".to_owned(), run.campaign.to_string()),
+        ("treatment-id".to_owned(), treatment.id.clone()),
+        ("activity-id".to_owned(), run.run_id.to_string()),
+        ("endpoint-id".to_owned(), candidate.endpoint.id.to_string()),
+    ];
+    if matches!(treatment.way(candidate.channel_type), Way::Custom(_)) {
+        // Custom channels get what Pinpoint's get: the whole endpoint.
+        let endpoint = candidate.endpoint.clone().response(&run.app.id);
+        facts.push(("scheduled-time".to_owned(), pinion_domain::clock::iso(run.scheduled)));
+        facts.push(("endpoint".to_owned(), serde_json::to_string(&endpoint).unwrap_or_default()));
+    }
+    facts
+}
