@@ -19,9 +19,13 @@ impl Channel for Patient {
     }
 
     async fn send(&self, message: &Message) -> Outcome {
-        let turns: u32 = message.meta("turns").unwrap_or("0").parse().unwrap();
+        let turns: u32 = message
+            .meta("turns")
+            .unwrap_or("0")
+            .parse()
+            .expect("the test writes a number");
         for _ in 0..turns {
-            kv::get("nothing").await.unwrap();
+            kv::get("nothing").await.expect("the test host keeps values");
         }
         match turns {
             3 => Err(SendError::Unavailable("three".to_owned())),
