@@ -247,7 +247,7 @@ impl Shelf {
     fn after(&self, seq: u64, limit: usize) -> Vec<Arc<Arrival>> {
         let kept = self.kept.lock();
         let first = kept.arrivals.front().map_or(1, |arrival| arrival.seq);
-        let skip = usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skip = usize::try_from(seq.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         kept.arrivals.iter().skip(skip).take(limit).cloned().collect()
     }
 
