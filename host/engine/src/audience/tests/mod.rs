@@ -33,9 +33,10 @@ fn endpoint(user: Option<&str>, members: Value) -> LiveEndpoint {
         "CohortId": "1", "CreationDate": "2026-01-01T00:00:00.000Z",
         "EffectiveDate": "2026-11-20T00:00:00.000Z", "EndpointStatus": "ACTIVE", "OptOut": "NONE",
     });
-    for (name, value) in members.as_object().unwrap() {
-        document[name] = value.clone();
-    }
+    let (Value::Object(document_members), Value::Object(members)) = (&mut document, members) else {
+        panic!("members are an object");
+    };
+    document_members.extend(members);
     LiveEndpoint {
         id: EndpointId::from("e"),
         user_id: user.map(UserId::from),
