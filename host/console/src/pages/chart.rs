@@ -12,7 +12,7 @@ const WIDTH: f64 = 900.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 8.0;
 /// Above a panel, for its title and legend.
-const HEADING: f64 = 34.0;
+const HEADING: f64 = 38.0;
 /// Below the last panel, for times.
 const TIMES: f64 = 24.0;
 const SLOTS: i64 = 96;
@@ -220,7 +220,8 @@ impl Frame {
         let mut right = LEFT + 96.0;
         let legend = SERIES[self.series.clone()].iter().map(|(name, class)| {
             let at = number(right);
-            right += 86.0;
+            // Its square, the word, and a gap.
+            right += 40.0 + 7.0 * name.len() as f64;
             Label {
                 at,
                 text: (*name).to_owned(),
@@ -316,8 +317,8 @@ mod tests {
             .iter()
             .map(|bar| (bar.class, bar.y.as_str(), bar.height.as_str()))
             .collect();
-        // 100 is the top of a grid of 20, 40 …, 150 points high; its base is at 184.
-        assert_eq!(bars, [("accepted", "64", "120"), ("failed", "34", "30")]);
+        // 100 is the top of a grid of 20, 40 …, 150 points high; its base is at 188.
+        assert_eq!(bars, [("accepted", "68", "120"), ("failed", "38", "30")]);
         assert_eq!(drawing.panels[1].bars.len(), 1);
         assert_eq!(drawing.rows.len(), 2);
         assert_eq!(drawing.per, "minute");

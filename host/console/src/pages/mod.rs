@@ -130,10 +130,7 @@ pub(crate) fn sandboxed(content_type: &'static str, policy: &str, body: String) 
 }
 
 fn asset(content_type: &'static str, body: &'static str) -> Response {
-    let mut response = with_headers(body.to_owned(), content_type, "default-src 'none'");
-    let fresh = HeaderValue::from_static("max-age=300");
-    response.headers_mut().insert(header::CACHE_CONTROL, fresh);
-    response
+    with_headers(body.to_owned(), content_type, "default-src 'none'")
 }
 
 fn with_headers(body: String, content_type: &'static str, policy: &str) -> Response {

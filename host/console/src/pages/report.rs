@@ -207,7 +207,7 @@ async fn page(
 ) -> Result<Response, SourceError> {
     let report = console.source.report(&app, &campaign).await?;
     Ok(match report {
-        Some(report) => html("report/report.html", &View::of(&report)),
+        Some(report) => html("report/report.html", &View::of(&report, console.outbox)),
         None => no_campaign(),
     })
 }
@@ -220,7 +220,7 @@ async fn live(
 ) -> Result<Response, SourceError> {
     let report = console.source.report(&app, &campaign).await?;
     Ok(match report {
-        Some(report) => html("report/live.html", &View::of(&report)),
+        Some(report) => html("report/live.html", &View::of(&report, console.outbox)),
         None => no_campaign(),
     })
 }
@@ -273,6 +273,8 @@ impl IntoResponse for SourceError {
 #[derive(Serialize)]
 struct View<'a> {
     report: &'a Report,
+    /// There is one to point at.
+    outbox: bool,
     status: String,
     /// How long the script waits before it asks again, in milliseconds.
     every: u32,
@@ -338,10 +340,11 @@ struct Rate {
 }
 
 impl<'a> View<'a> {
-    fn of(report: &'a Report) -> Self {
+    fn of(report: &'a Report, outbox: bool) -> Self {
         let running = report.runs.iter().any(|run| run.done < run.total);
         Self {
             report,
+            outbox,
             status: human(&report.status),
             every: if running { 1000 } else { 3000 },
             tiles: tiles(report),
@@ -356,12 +359,11 @@ impl<'a> View<'a> {
 fn tiles(report: &Report) -> Vec<Tile> {
     let sum = |figure: fn(&Treatment) -> u64| report.treatments.iter().map(figure).sum::<u64>();
     let accepted = sum(|t| t.accepted);
-    let holdout: u64 = report
-        .reasons
-        .iter()
-        .filter(|reason| reason.outcome == Outcome::Holdout)
-        .map(|reason| reason.count)
-        .sum();
+    let with = |outcome: Outcome| -> u64 {
+        let reasons = report.reasons.iter().filter(|reason| reason.outcome == outcome);
+        reasons.map(|reason| reason.count).sum()
+    };
+    let (holdout, unknown) = (with(Outcome::Holdout), with(Outcome::Unknown));
     let recipients: u64 = report.runs.iter().map(|run| run.total).sum();
     let of = |part: u64, whole: u64, what: &str| match whole {
         0 => String::new(),
@@ -381,30 +383,23 @@ fn tiles(report: &Report) -> Vec<Tile> {
     };
     let (failed, skipped) = (sum(|t| t.failed), sum(|t| t.skipped));
     let (opened, clicked) = (sum(|t| t.unique_opens), sum(|t| t.unique_clicks));
-    vec![
+    let mut tiles = vec![
         tile("Recipients", recipients, runs, ""),
-        tile(
-            "Accepted",
-            accepted,
-            of(accepted, recipients, "recipients"),
-            "accepted",
-        ),
-        tile("Failed", failed, of(failed, recipients, "recipients"), "failed"),
-        tile(
-            "Skipped",
-            skipped,
-            of(skipped, recipients, "recipients"),
-            "skipped",
-        ),
-        tile(
-            "Held out",
-            holdout,
-            of(holdout, recipients, "recipients"),
-            "holdout",
-        ),
+        tile("Accepted", accepted, of(accepted, recipients, "all"), "accepted"),
+        tile("Failed", failed, of(failed, recipients, "all"), "failed"),
+        tile("Skipped", skipped, of(skipped, recipients, "all"), "skipped"),
+        tile("Held out", holdout, of(holdout, recipients, "all"), "holdout"),
         tile("Opened", opened, of(opened, accepted, "accepted"), "opened"),
         tile("Clicked", clicked, of(clicked, accepted, "accepted"), "clicked"),
-    ]
+    ];
+    // What nobody knows is rare, and then everybody should see it.
+    if unknown > 0 {
+        tiles.insert(
+            3,
+            tile("Unknown", unknown, of(unknown, recipients, "all"), "unknown"),
+        );
+    }
+    tiles
 }
 
 impl RunView {
