@@ -118,7 +118,9 @@ impl Connection {
         self.mail_answered = false;
         let result = self.transaction(envelope, message, body, data_left, limits).await;
         self.served += 1;
-        self.reusable = !self.closing && matches!(result, Ok(_) | Err(SmtpError::Refused(_)));
+        // An answer that nobody asked for would be taken for one about the next message.
+        let orderly = !self.closing && self.incoming.is_empty();
+        self.reusable = orderly && matches!(result, Ok(_) | Err(SmtpError::Refused(_)));
         result
     }
 

@@ -198,6 +198,21 @@ async fn a_stale_connection_is_replaced_once_and_only_before_mail_was_answered()
 }
 
 #[tokio::test]
+async fn answers_that_nobody_asked_for_are_not_taken_for_the_next() {
+    let talkative = TRANSACTION.replace("queued as 7", "queued as 7¶250 bonus");
+    let server = Script::play(&[
+        &format!("{GREETING}{talkative}CLOSED"),
+        &format!("{GREETING}{TRANSACTION}"),
+    ])
+    .await;
+    let (pool, relay) = (pool(limits()), relay(server.port, Tls::None));
+    for _ in 0..2 {
+        assert_eq!(accepted(submit(&pool, &relay).await.0), "250 2.0.0 queued as 7");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn nothing_is_sent_again_after_the_final_dot() {
     let mut impatient = limits();
     impatient.timeouts.data_end = Duration::from_millis(50);
