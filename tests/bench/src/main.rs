@@ -1,2 +1,131 @@
-//! Placeholder.
-fn main() {}
+//! What the spine does in a second, in what memory, and how both grow with size.
+//!
+//! Every row runs in a process of its own, so that its peak memory is its own. Figures of one run are
+//! to be compared with each other; machines differ.
+
+mod campaign;
+mod import;
+mod population;
+mod predicate;
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(about = "Measures Pinion: sending, importing, and predicates")]
+struct Cli {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Leaves out the largest sizes.
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// One campaign through the `null` component.
+    Null {
+        #[arg(long)]
+        size: u32,
+        #[arg(long)]
+        personalizer: bool,
+    },
+    /// One campaign to an SMTP sink on loopback.
+    Smtp {
+        #[arg(long)]
+        size: u32,
+    },
+    /// The sink of `smtp`: prints its address, runs until its input ends.
+    Sink,
+    /// Nanoseconds per row of a predicate.
+    Predicate,
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match cli.what {
+        None => table(cli.quick),
+        Some(What::Null { size, personalizer }) => {
+            let mut row = runtime.block_on(campaign::null(size, personalizer))?;
+            row["memory"] = peak_memory()?.into();
+            say(&row.to_string())
+        }
+        Some(What::Smtp { size }) => {
+            let mut row = runtime.block_on(campaign::smtp(size))?;
+            row["memory"] = peak_memory()?.into();
+            say(&row.to_string())
+        }
+        Some(What::Sink) => runtime.block_on(campaign::sink()),
+        Some(What::Predicate) => say(&runtime.block_on(predicate::measure())?.to_string()),
+    }
+}
+
+/// Runs every row and prints the table.
+fn table(quick: bool) -> Result<()> {
+    let sizes: &[u32] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
+    say("| what | size | per second | of it import | peak memory |")?;
+    say("|---|---|---|---|---|")?;
+    for personalizer in [false, true] {
+        for size in sizes {
+            let mut args = vec!["null".to_owned(), "--size".to_owned(), size.to_string()];
+            let name = if personalizer { "null, with personalizer" } else { "null" };
+            if personalizer {
+                args.push("--personalizer".to_owned());
+            }
+            print_row(name, *size, &child(&args)?)?;
+        }
+    }
+    for size in [10_000_u32, 50_000] {
+        let args = ["smtp".to_owned(), "--size".to_owned(), size.to_string()];
+        print_row("email-smtp to a loopback sink", size, &child(&args)?)?;
+    }
+    let predicate = child(&["predicate".to_owned()])?;
+    say("")?;
+    say("| predicate engagement-score | ns per row |")?;
+    say("|---|---|")?;
+    for (name, value) in predicate.as_object().into_iter().flatten() {
+        say(&format!("| {name} | {:.1} |", value.as_f64().unwrap_or(f64::NAN)))?;
+    }
+    Ok(())
+}
+
+fn print_row(name: &str, size: u32, row: &Value) -> Result<()> {
+    let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+    say(&format!(
+        "| {name} | {size} | {:.0} msg | {:.0} lines | {:.0} MB |",
+        number("messages_per_second"),
+        number("lines_per_second"),
+        number("memory") / 1e6,
+    ))
+}
+
+fn child(args: &[String]) -> Result<Value> {
+    let output = Command::new(std::env::current_exe()?).args(args).output()?;
+    if !output.status.success() {
+        bail!("{args:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8(output.stdout)?;
+    serde_json::from_str(text.lines().last().context("the measurement printed nothing")?)
+        .with_context(|| format!("{args:?} printed {text}"))
+}
+
+/// Bytes.
+fn peak_memory() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1_024)
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+fn say(line: &str) -> Result<()> {
+    println!("{line}");
+    Ok(())
+}

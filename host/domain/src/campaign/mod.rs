@@ -194,9 +194,23 @@ pub struct CustomDelivery {
     pub endpoint_types: Vec<crate::channel::ChannelType>,
 }
 
-/// The name of the plugin in a field where Pinpoint names a Lambda or a URL.
-pub fn plugin_name(field: &str) -> Option<&str> {
-    field.strip_prefix("plugin:").filter(|name| !name.is_empty())
+/// A plugin in a field where Pinpoint names a Lambda or a URL: `plugin:NAME`, or `plugin:NAME?SETTINGS`
+/// with the settings as a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginReference<'a> {
+    /// The plugin's name.
+    pub name: &'a str,
+    /// The settings, a JSON text; `{}` if there are none.
+    pub settings: &'a str,
+}
+
+impl<'a> PluginReference<'a> {
+    /// Reads a field; `None` if it names no plugin.
+    pub fn parse(field: &'a str) -> Option<Self> {
+        let rest = field.strip_prefix("plugin:")?;
+        let (name, settings) = rest.split_once('?').unwrap_or((rest, "{}"));
+        (!name.is_empty()).then_some(Self { name, settings })
+    }
 }
 
 /// `CampaignStatus`.

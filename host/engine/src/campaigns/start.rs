@@ -2,7 +2,7 @@
 //! are written in one transaction. From then on the snapshot is the truth of who should be reached.
 
 use jiff::{SignedDuration, Timestamp};
-use pinion_domain::campaign::{CampaignDocument, Split, Variant, plugin_name, split};
+use pinion_domain::campaign::{CampaignDocument, PluginReference, Split, Variant, split};
 use pinion_domain::delivery::run_id;
 use pinion_domain::id::CampaignId;
 use pinion_store::{AppRef, NewRun, Versioned};
@@ -130,9 +130,9 @@ impl Engine {
         let personalizer = match hook.as_ref().and_then(|hook| hook.lambda_function_name.as_deref()) {
             None | Some("") => None,
             Some(function) => Some(
-                plugin_name(function)
-                    .ok_or_else(|| Error::CannotRun(format!("the hook {function:?} is not plugin:NAME")))?
-                    .to_owned(),
+                PluginReference::parse(function)
+                    .map(|plugin| (plugin.name.to_owned(), plugin.settings.to_owned()))
+                    .ok_or_else(|| Error::CannotRun(format!("the hook {function:?} is not plugin:NAME")))?,
             ),
         };
         let mut campaign = campaign.clone();

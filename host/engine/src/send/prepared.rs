@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinion_domain as domain;
-use pinion_domain::campaign::{CampaignDocument, CustomDelivery, Split, plugin_name};
+use pinion_domain::campaign::{CampaignDocument, CustomDelivery, PluginReference, Split};
 use pinion_domain::channel::{ChannelType, EmailChannelRequest};
 use pinion_domain::extension::{Binding, Caller, Channel, Grant, Personalizer};
 use pinion_domain::id::{CampaignId, RunId, SegmentId};
@@ -32,8 +32,8 @@ pub struct Pins {
     pub segment_version: u32,
     /// Message of each treatment; the first is the campaign's own.
     pub messages: Vec<PinnedMessage>,
-    /// The personalizer that is asked, by name.
-    pub personalizer: Option<String>,
+    /// The personalizer that is asked: its name and settings.
+    pub personalizer: Option<(String, String)>,
 }
 
 /// What one treatment says.
@@ -191,7 +191,7 @@ impl Engine {
         let pins = read_pins(&run)?;
         let caller = caller(app);
         let personalizer = match &pins.personalizer {
-            Some(name) => Some(self.inner.plugins.personalizer(&caller, name, "{}").await?),
+            Some((name, settings)) => Some(self.inner.plugins.personalizer(&caller, name, settings).await?),
             None => None,
         };
         let additional = pins.campaign.additional_treatments.iter().map(|treatment| treatment.id.to_string());
@@ -262,13 +262,15 @@ impl Engine {
     /// The way behind a `DeliveryUri`: `plugin:NAME`, or an https URL that the webhook plugin serves.
     async fn delivery_route(&self, caller: &Caller, uri: &str) -> Result<Route> {
         let server = self.inner.config.bindings.get(&ChannelType::Custom);
-        let binding = match plugin_name(uri) {
-            Some(name) => match server.filter(|server| server.binding.plugin == name) {
+        let binding = match PluginReference::parse(uri) {
+            Some(PluginReference { name, settings }) => match server.filter(|server| server.binding.plugin == name) {
                 // The config's settings and grants belong to the plugin that it names.
                 Some(server) => server.binding.clone(),
                 None => Binding {
                     plugin: name.to_owned(),
-                    settings: serde_json::json!({}),
+                    settings: serde_json::from_str(settings).map_err(|error| {
+                        Error::CannotRun(format!("DeliveryUri: the settings of {name} are not JSON: {error}"))
+                    })?,
                     grants: Vec::new(),
                 },
             },

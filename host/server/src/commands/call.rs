@@ -22,20 +22,15 @@ pub(crate) async fn run(call: Call) -> Result<()> {
     let uri: http::Uri = format!("{}{}", call.endpoint.trim_end_matches('/'), call.path)
         .parse()
         .with_context(|| format!("{} is not a path", call.path))?;
-    let authority = uri.authority().context("the endpoint names no host")?.to_string();
+    let method = call.method.to_uppercase();
     let credentials = Credentials::new(call.access_key_id, call.secret_access_key);
     let signer = Signer { credentials: &credentials, region: &call.region, service: "mobiletargeting" };
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-    let given = [("host".to_owned(), authority), ("content-type".to_owned(), "application/json".to_owned())];
-    let mut request = http::Request::builder().method(call.method.to_uppercase().as_str()).uri(uri);
-    for (name, value) in given.iter().cloned().chain(signer.sign_headers(
-        &call.method.to_uppercase(),
-        &path,
-        &given,
-        &body,
-        system_clock().now(),
-    )) {
-        request = request.header(name, value);
+    let mut headers = http::HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    headers.extend(signer.sign_headers(&method, &uri, &headers.clone(), &body, system_clock().now()));
+    let mut request = http::Request::builder().method(method.as_str()).uri(uri);
+    if let Some(all) = request.headers_mut() {
+        *all = headers;
     }
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
     let answer = client
