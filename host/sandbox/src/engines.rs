@@ -6,7 +6,7 @@ use std::time::Duration;
 use pinion_bindings::channel::ChannelPlugin;
 use pinion_bindings::personalizer::PersonalizerPlugin;
 use pinion_domain::extension::Kind;
-use wasmtime::component::{Component, Linker, Resource, ResourceTable, ResourceType};
+use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
 use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
     StoreLimits, StoreLimitsBuilder, Strategy,
@@ -208,29 +208,4 @@ pub fn store_limits(limits: &Limits) -> StoreLimits {
         // A guest that is refused memory would abort with `unreachable`; this names the reason.
         .trap_on_grow_failure(true)
         .build()
-}
-
-/// Does the component need more than an instance may have? Said at installation, in a sentence.
-pub fn check_size(component: &Component, limits: &Limits) -> std::result::Result<(), String> {
-    let Some(needed) = component.resources_required() else {
-        return Err("the component imports modules or components, which no world has".to_owned());
-    };
-    let memory = needed
-        .max_initial_memory_size
-        .unwrap_or(0)
-        .saturating_mul(64 << 10);
-    if memory > limits.memory_bytes as u64 {
-        return Err(format!(
-            "the component starts with {memory} bytes of memory; {} are allowed",
-            limits.memory_bytes
-        ));
-    }
-    let elements = needed.max_initial_table_size.unwrap_or(0);
-    if elements > limits.table_elements as u64 {
-        return Err(format!(
-            "the component starts with {elements} table elements; {} are allowed",
-            limits.table_elements
-        ));
-    }
-    Ok(())
 }

@@ -14,7 +14,6 @@ use wasmtime::component::Component;
 use crate::channel::state::Bound;
 use crate::channel::{self, settings::Settings};
 use crate::code::{CodeCache, digest, one_line};
-use crate::engines::check_size;
 use crate::inspect::inspect;
 use crate::plugin::{Code, Version};
 use crate::pure;
@@ -27,7 +26,7 @@ pub async fn prepare(
     owner: Owner,
     name: &str,
     component: Bytes,
-) -> Result<Version, PluginError> {
+) -> Result<Arc<Version>, PluginError> {
     let refused = |problem: String| PluginError::Refused(format!("plugin {name}: {problem}"));
     let most = services.limits.component_bytes;
     if component.len() > most {
@@ -39,7 +38,15 @@ pub async fn prepare(
     let size = component.len() as u64;
     let compiling = {
         let (services, cache, name) = (services.clone(), cache.clone(), name.to_owned());
-        tokio::task::spawn_blocking(move || compile(&services, &cache, &name, &component))
+        async move {
+            // Few at a time, however many are uploaded at once.
+            let turn = services.compiler_turn().await;
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                compile(&services, &cache, &name, &component)
+            })
+            .await
+        }
     };
     // A compiler that is still busy then goes on in its thread; nobody waits for it.
     let compiled = tokio::time::timeout(services.limits.compile, compiling)
@@ -58,7 +65,7 @@ pub async fn prepare(
     attempt(services, &version)
         .await
         .map_err(|error| refused(format!("cannot be started: {error}")))?;
-    Ok(Arc::into_inner(version).expect("the instance that was tried is gone"))
+    Ok(version)
 }
 
 /// Reads and compiles. Blocks; the error is a sentence.
@@ -74,7 +81,6 @@ fn compile(
     }
     let digest = digest(bytes);
     let component = cache.compile(services.engines.of(manifest.kind), &digest, bytes)?;
-    check_size(&component, &services.limits)?;
     Ok((manifest, digest, component))
 }
 

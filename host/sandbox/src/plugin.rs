@@ -100,9 +100,8 @@ impl Registry {
     }
 
     /// Puts a version in the place of whatever served under its name.
-    pub fn swap_in(&self, version: Version, grants: Vec<Grant>) -> PluginInfo {
+    pub fn swap_in(&self, version: Arc<Version>, grants: Vec<Grant>) -> PluginInfo {
         let key = (version.owner.clone(), version.manifest.name.clone());
-        let version = Arc::new(version);
         let mut plugins = self.0.write();
         let installed = match plugins.get(&key) {
             Some(installed) => {

@@ -29,8 +29,12 @@ pub struct Services {
     pub kv: Arc<dyn KeyValue>,
     /// Time, as channels see it.
     pub clock: Arc<dyn Clock>,
+    compilers: Arc<Semaphore>,
     places: Places,
 }
+
+/// Components that are compiled at once.
+const COMPILERS: usize = 2;
 
 /// Keeps idle instances that it can do without.
 pub trait Shed: Send + Sync {
@@ -66,6 +70,7 @@ impl Services {
             smtp,
             kv,
             clock,
+            compilers: Arc::new(Semaphore::new(COMPILERS)),
             places: Places {
                 pure: Arc::new(Semaphore::new(instances)),
                 io: Arc::new(Semaphore::new(instances)),
@@ -98,6 +103,12 @@ impl Services {
         self.shed();
         let place = self.places.io.clone().acquire_owned().await;
         place.expect("this semaphore is never closed")
+    }
+
+    /// A turn to compile, held until the compiler is done.
+    pub async fn compiler_turn(&self) -> OwnedSemaphorePermit {
+        let turn = self.compilers.clone().acquire_owned().await;
+        turn.expect("this semaphore is never closed")
     }
 
     /// Places that nobody has taken.

@@ -69,7 +69,7 @@ impl kv::HostWithStore<ChannelState> for ChannelFunctions {
         key: String,
     ) -> Result<std::result::Result<Option<Vec<u8>>, kv::Error>> {
         let (bound, _) = begin(accessor)?;
-        if let Err(error) = check_key(&key, &bound) {
+        if let Err(error) = check_key(&key, bound.services.limits.key_bytes) {
             return Ok(Err(error));
         }
         let value = bound
@@ -87,7 +87,7 @@ impl kv::HostWithStore<ChannelState> for ChannelFunctions {
         ttl_seconds: u32,
     ) -> Result<std::result::Result<(), kv::Error>> {
         let (bound, _) = begin(accessor)?;
-        if let Err(error) = check_key(&key, &bound) {
+        if let Err(error) = check_key(&key, bound.services.limits.key_bytes) {
             return Ok(Err(error));
         }
         if value.len() > bound.services.limits.value_bytes {
@@ -100,8 +100,7 @@ impl kv::HostWithStore<ChannelState> for ChannelFunctions {
     }
 }
 
-fn check_key(key: &str, bound: &Bound) -> std::result::Result<(), kv::Error> {
-    let most = bound.services.limits.key_bytes;
+fn check_key(key: &str, most: usize) -> std::result::Result<(), kv::Error> {
     if key.is_empty() || key.len() > most || key.chars().any(char::is_control) {
         return Err(kv::Error::Unavailable(format!(
             "a key has 1 to {most} printable bytes"
@@ -307,4 +306,34 @@ fn reply_out(reply: native::Reply) -> smtp::Reply {
 
 fn reason(text: &str) -> String {
     clip(text, REASON_BYTES).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_short_and_printable() {
+        assert!(check_key("token/żółw", 20).is_ok());
+        for key in ["", "a\nb", "a\0b", &"k".repeat(21)] {
+            assert!(check_key(key, 20).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn only_certainty_clears_a_message_that_left() {
+        let broken = |maybe_accepted| native::SmtpError::Broken {
+            maybe_accepted,
+            detail: String::new(),
+        };
+        assert!(was_not_accepted(&broken(false)));
+        assert!(!was_not_accepted(&broken(true)));
+        assert!(was_not_accepted(&native::SmtpError::Timeout {
+            maybe_accepted: false
+        }));
+        assert!(!was_not_accepted(&native::SmtpError::Timeout {
+            maybe_accepted: true
+        }));
+        assert!(was_not_accepted(&native::SmtpError::Connect(String::new())));
+    }
 }

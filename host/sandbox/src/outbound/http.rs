@@ -1,6 +1,5 @@
 //! HTTP for plugins: one pool of connections, HTTP/1.1 and 2, no redirects, no proxies.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -270,39 +269,35 @@ fn parse_url(text: &str) -> Result<(Uri, Place), FetchError> {
 
 /// What a failed request means to the guest.
 fn explain(error: &ClientError) -> FetchError {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(guard) = cause.downcast_ref::<GuardError>() {
-            return match guard {
-                GuardError::Denied(why) => FetchError::Denied(why.clone()),
-                GuardError::Connect(why) => FetchError::Connect(why.clone()),
-            };
+    let mut text = error.to_string();
+    let mut cause = deeper(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<GuardError>() {
+            Some(GuardError::Denied(why)) => return FetchError::Denied(why.clone()),
+            Some(GuardError::Connect(why)) => return FetchError::Connect(why.clone()),
+            None => {}
         }
-        // hyper-rustls wraps what went wrong in the handshake as an I/O error.
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return FetchError::Tls(tls.to_string());
         }
-        if let Some(guard) = inner.and_then(|inner| inner.downcast_ref::<GuardError>()) {
-            return match guard {
-                GuardError::Denied(why) => FetchError::Denied(why.clone()),
-                GuardError::Connect(why) => FetchError::Connect(why.clone()),
-            };
-        }
-        source = cause.source();
-    }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+        text = format!("{text}: {error}");
+        cause = deeper(error);
     }
     if error.is_connect() {
         FetchError::Connect(text)
     } else {
         FetchError::Broken(text)
+    }
+}
+
+/// The next cause. An I/O error that wraps another error hides it from `source`.
+fn deeper<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    match error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 
@@ -355,7 +350,140 @@ pub fn tls_config(extra_roots: &[rustls_pki_types::CertificateDer<'static>]) -> 
 
 #[cfg(test)]
 mod tests {
+    use pinion_domain::extension::Grant;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::limits::Limits;
+    use crate::outbound::guard::EgressConfig;
+
+    fn pool(roots: &[rustls_pki_types::CertificateDer<'static>]) -> HttpPool {
+        let guard = Guard::new(&EgressConfig::default(), Duration::from_secs(5));
+        let limits = HttpLimits {
+            request_bytes: 100,
+            ..Limits::default().http
+        };
+        HttpPool::new(Arc::new(guard), limits, tls_config(roots))
+    }
+
+    fn get(url: &str) -> Outgoing {
+        Outgoing {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::ZERO,
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_could_confuse_a_server_are_not_made() {
+        let header = |name: &str, value: &str| Outgoing {
+            headers: vec![(name.to_owned(), value.to_owned(), false)],
+            ..get("http://a.test/")
+        };
+        let many = Outgoing {
+            headers: vec![("x".to_owned(), "y".to_owned(), false); 65],
+            ..get("http://a.test/")
+        };
+        let method = |method: &str| Outgoing {
+            method: method.to_owned(),
+            ..get("http://a.test/")
+        };
+        let large = Outgoing {
+            body: vec![0; 101],
+            ..get("http://a.test/")
+        };
+        for outgoing in [
+            header("Host", "b.test"),
+            header("transfer-encoding", "chunked"),
+            header("Content-Length", "0"),
+            header("Connection", "close"),
+            header("x\r\ny", "z"),
+            header("x", "y\r\nz: 1"),
+            header("x", &"y".repeat(40_000)),
+            many,
+            method("CONNECT"),
+            method("GET / HTTP/1.1\r\n"),
+            large,
+        ] {
+            let shown = format!("{outgoing:?}");
+            let result = pool(&[])
+                .fetch(outgoing, |_, _, _| unreachable!(), || unreachable!())
+                .await;
+            assert!(
+                matches!(result, Err(FetchError::Invalid(_))),
+                "{shown}: {result:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_private_connection_serves_no_public_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1_000];
+            while stream.read(&mut request).await.unwrap() > 0 {
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+        });
+        let pool = pool(&[]);
+        let url = format!("http://127.0.0.1:{port}/");
+        let exact = |scheme: &str, host: &str, port| vec![Grant::exact(scheme, host, port)];
+        assert_eq!(pool.fetch(get(&url), exact, || ()).await.unwrap().status, 200);
+        // The connection rests in the pool now.
+        let public = |_: &str, _: &str, _| vec!["http://*:*".parse().unwrap()];
+        let denied = pool.fetch(get(&url), public, || ()).await;
+        assert!(matches!(denied, Err(FetchError::Denied(_))), "{denied:?}");
+    }
+
+    #[tokio::test]
+    async fn tls_is_checked_against_the_name_in_the_url() {
+        let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Refused by the client in two of three cases.
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let mut request = [0; 1_000];
+                    let read = stream.read(&mut request).await.unwrap_or(0);
+                    if read > 0 {
+                        stream.write_all(b"HTTP/1.1 204 None\r\n\r\n").await.unwrap();
+                    }
+                }
+            }
+        });
+        let exact = |scheme: &str, host: &str, port| vec![Grant::exact(scheme, host, port)];
+        let trusting = pool(&[certified.cert.der().clone()]);
+        let named = trusting
+            .fetch(get(&format!("https://localhost:{port}/")), exact, || ())
+            .await;
+        assert_eq!(named.unwrap().status, 204);
+        let unnamed = trusting
+            .fetch(get(&format!("https://127.0.0.1:{port}/")), exact, || ())
+            .await;
+        assert!(matches!(unnamed, Err(FetchError::Tls(_))), "{unnamed:?}");
+        let stranger = pool(&[])
+            .fetch(get(&format!("https://localhost:{port}/")), exact, || ())
+            .await;
+        assert!(matches!(stranger, Err(FetchError::Tls(_))), "{stranger:?}");
+    }
 
     #[test]
     fn only_plain_urls_pass() {

@@ -16,7 +16,7 @@ fn guest(name: &str, fields: &str, body: &str) -> Bytes {
             {fields}
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
             (func $inputs (export "pinion:predicate/predicate@0.1.0#inputs")
-                (param i32 i32) (result i32) {body})
+                (param i32 i32) (result i32) (local $at i32) {body})
             (func (export "pinion:predicate/predicate@0.1.0#begin")
                 (param i32 i32 i64 i32 i32) (result i32) unreachable)
             (func (export "pinion:predicate/predicate@0.1.0#evaluate")
@@ -30,8 +30,8 @@ fn guest(name: &str, fields: &str, body: &str) -> Bytes {
         .select_world(&[package], Some("predicate-plugin"))
         .unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let mut encoder = ComponentEncoder::default().module(&module).unwrap();
-    let mut component = encoder.encode().unwrap();
+    let mut encoder = ComponentEncoder::default();
+    let mut component = encoder.module(&module).unwrap().encode().unwrap();
     let manifest = format!(r#"{{"name": "{name}", "version": "1", "kind": "predicate"}}"#);
     append_section(&mut component, "pinion-manifest", manifest.as_bytes());
     component.into()
@@ -147,11 +147,11 @@ async fn what_breaks_a_limit_or_the_rules_is_a_fault() {
 async fn what_needs_too_much_from_the_start_is_refused() {
     let sandbox = sandbox_with(limits());
     for (fields, words) in [
-        (r#"(memory (export "memory") 2000)"#, "bytes of memory"),
         (
-            r#"(memory (export "memory") 1) (table 20000 funcref)"#,
-            "table elements",
+            r#"(memory (export "memory") 2000)"#,
+            "memory has a minimum byte size",
         ),
+        (r#"(memory (export "memory") 1) (table 20000 funcref)"#, "table"),
         (
             r#"(memory (export "memory") 1) (func $spin (loop (br 0))) (start $spin)"#,
             "used more than 250ms of CPU",
@@ -191,7 +191,6 @@ async fn a_guest_that_answers_too_much_is_stopped_before_the_host_copies_it() {
 async fn fresh_instances_see_no_old_memory() {
     // Traps unless all of its memory but the result is zero, then fills it.
     let probe = r#"
-        (local $at i32)
         (local.set $at (i32.const 64))
         (loop $look
             (if (i64.ne (i64.load (local.get $at)) (i64.const 0)) (then unreachable))
