@@ -119,7 +119,7 @@ impl Connection {
         let result = self.transaction(envelope, message, body, data_left, limits).await;
         self.served += 1;
         // An answer that nobody asked for would be taken for one about the next message.
-        let orderly = !self.closing && true;
+        let orderly = !self.closing && self.incoming.is_empty();
         self.reusable = orderly && matches!(result, Ok(_) | Err(SmtpError::Refused(_)));
         result
     }
