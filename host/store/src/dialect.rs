@@ -7,7 +7,7 @@
 //! | followers read up to | everything | the oldest transaction that still runs |
 //! | lock suffix | none | `for update` |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
+use tracing::warn;
 
 use crate::backend::{Connection, Pools};
 use crate::{Error, Result};
@@ -60,7 +61,7 @@ impl Connector {
     /// A connection for the writer.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         Ok(match self {
-            Self::Sqlite(path) => Connection::Sqlite(sqlite_options(path).connect().await?),
+            Self::Sqlite(path) => Connection::Sqlite(sqlite_writer(path).connect().await?),
             Self::Postgres { options, .. } => {
                 let mut connection = options.connect().await?;
                 let epoch = self.epoch();
@@ -80,7 +81,7 @@ impl Connector {
                 SqlitePoolOptions::new()
                     .max_connections(8)
                     .acquire_timeout(Duration::from_secs(30))
-                    .connect_with(sqlite_options(path).read_only(true).create_if_missing(false))
+                    .connect_with(sqlite_reader(path))
                     .await?,
             ),
             Self::Postgres { options, .. } => Pools::Postgres(
@@ -93,6 +94,19 @@ impl Connector {
         })
     }
 
+    /// Leaves one file behind after everybody hung up: the last to leave a SQLite file moves the log into
+    /// it, but the readers cannot.
+    pub(crate) async fn tidy(&self) {
+        if let Self::Sqlite(_) = self {
+            match self.connect().await {
+                Ok(connection) => connection.close().await,
+                Err(error) => {
+                    warn!(%error, "the log was not moved into the database; the next start does it")
+                }
+            }
+        }
+    }
+
     pub(crate) fn epoch(&self) -> i64 {
         match self {
             Self::Sqlite(_) => 0,
@@ -101,21 +115,26 @@ impl Connector {
     }
 }
 
-fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
+fn sqlite_reader(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", "-65536")
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(256)
+}
+
+fn sqlite_writer(path: &Path) -> SqliteConnectOptions {
+    sqlite_reader(path)
+        .read_only(false)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // An answer means durable: NORMAL would lose acknowledged writes on power loss.
         .synchronous(SqliteSynchronous::Full)
         .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .busy_timeout(Duration::from_secs(10))
-        .foreign_keys(true)
-        .pragma("cache_size", "-65536")
-        .pragma("mmap_size", "268435456")
-        .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", "4000")
-        .statement_cache_capacity(256)
 }
 
 impl Connection {
@@ -200,7 +219,8 @@ async fn begin_postgres(db: &mut PgConnection, revisions: bool) -> Result<i64> {
 impl Pools {
     /// The revision up to which everything is committed: a follower reads `rev <= this` and misses
     /// nothing. On PostgreSQL commits are not in the order of their ids, so it stops before the oldest
-    /// transaction that still runs.
+    /// transaction that still runs. Ids are counted for the whole cluster: one that is known to run in
+    /// another database does not count, or a long one there would hold up everybody here.
     pub(crate) async fn settled_rev(&self, epoch: i64) -> Result<i64> {
         match self {
             Self::Sqlite(db) => {
@@ -211,10 +231,18 @@ impl Pools {
                 Ok(rev)
             }
             Self::Postgres(db) => {
-                let oldest: i64 =
-                    sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-                        .fetch_one(db)
-                        .await?;
+                let oldest: i64 = sqlx::query_scalar(
+                    "with moment as materialized (select pg_current_snapshot() as snapshot)
+                     select coalesce(
+                         (select min(running.id::text::bigint)
+                          from moment, pg_snapshot_xip(snapshot) as running(id)
+                          where not exists (
+                              select 1 from pg_stat_activity
+                              where datname <> current_database() and backend_xid = running.id::xid)),
+                         (select pg_snapshot_xmax(snapshot)::text::bigint from moment))",
+                )
+                .fetch_one(db)
+                .await?;
                 Ok(epoch << EPOCH_SHIFT | (oldest - 1))
             }
         }

@@ -102,8 +102,10 @@ impl Store {
                 warn!(%error, "the writer did not end in peace");
             }
         }
-        self.inner.main.pools.close().await;
-        self.inner.events.pools.close().await;
+        for database in [&self.inner.main, &self.inner.events] {
+            database.pools.close().await;
+            database.connector.tidy().await;
+        }
         self.inner.lock.lock().take();
     }
 

@@ -18,6 +18,7 @@ use pinion_domain::id::{Tenant, fresh_id};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::{AppRef, Options, Store};
 
@@ -34,25 +35,23 @@ pub async fn each_database(test: impl AsyncFn(Store, Arc<ManualClock>)) {
 
 /// Like [`each_database`], for tests that open and close the store themselves.
 pub async fn each_place(test: impl AsyncFn(&Place, Arc<ManualClock>)) {
-    let postgres = fresh_postgres_database().await;
-    for url in [Some(None), postgres.map(Some)].into_iter().flatten() {
+    // A follower may have to stop at a transaction of any database of the cluster, so that tests on
+    // PostgreSQL go one at a time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+    // Names are shown with the panic of a test that fails.
+    eprintln!("on SQLite");
+    test(&Place::sqlite(), clock()).await;
+
+    let _alone = ONE_AT_A_TIME.lock().await;
+    if let Some(url) = fresh_postgres_database().await {
+        eprintln!("on PostgreSQL");
         let place = Place {
-            url,
+            url: Some(url.clone()),
             ..Place::sqlite()
         };
-        // Shown with the panic of a test that fails.
-        eprintln!(
-            "on {}",
-            if place.is_postgres() {
-                "PostgreSQL"
-            } else {
-                "SQLite"
-            }
-        );
         test(&place, clock()).await;
-        if let Some(url) = &place.url {
-            drop_database(url).await;
-        }
+        drop_database(&url).await;
     }
 }
 
@@ -199,7 +198,7 @@ if [ "$(id -u)" = 0 ]; then chown postgres "$FOLDER"; fi
 trap 'rm -rf "$FOLDER"' EXIT
 as_postgres "$BIN/initdb" -D "$FOLDER/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >&2
 as_postgres "$BIN/pg_ctl" -D "$FOLDER/data" -l "$FOLDER/log" -w -o \
-    "-k $FOLDER -c listen_addresses= -c fsync=off -c max_connections=400" start >&2 || { cat "$FOLDER/log" >&2; exit 1; }
+    "-k $FOLDER -c listen_addresses= -c fsync=off -c autovacuum=off -c max_connections=400" start >&2 || { cat "$FOLDER/log" >&2; exit 1; }
 echo ready
 read -r _ || true
 as_postgres "$BIN/pg_ctl" -D "$FOLDER/data" -m immediate stop >&2

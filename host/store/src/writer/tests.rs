@@ -222,7 +222,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     // The limit of pages is SQLite's own way to be full; the error is the one of a full disk.
     let place = crate::testing::Place::sqlite();
     let store = place.open(&crate::testing::clock()).await;
-    limit_pages(&store, 1).await;
+    limit_pages(&store, 300).await;
     let mut kept = Vec::new();
     let full = loop {
         let name = format!("{:01000}", kept.len());
