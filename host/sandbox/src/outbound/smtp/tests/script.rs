@@ -167,7 +167,9 @@ async fn act<S: AsyncRead + AsyncWrite + Unpin>(
                 "CLOSED" | "HANG" => {
                     let mut rest = Vec::new();
                     // A reset is a way to hang up, too.
-                    let _ = stream.read_to_end(&mut rest).await;
+                    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest))
+                        .await
+                        .expect("the client did not hang up");
                     assert_eq!(String::from_utf8_lossy(&rest), "");
                     return;
                 }
