@@ -106,7 +106,11 @@ impl Store {
                 (intent, index)
             })
             .collect();
-        let input = Input { app_no: app.no, epoch: self.inner.epoch, intents };
+        let input = Input {
+            app_no: app.no,
+            epoch: self.inner.epoch,
+            intents,
+        };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
@@ -170,10 +174,16 @@ impl Store {
                             .bind(now.as_millisecond())
                             .fetch_optional(&mut *db)
                             .await)?;
-                            let Some((channel, index)) = finished else { continue };
-                            *deltas.entry((NO_TREATMENT, minute_of(now), outcome.reason.code())).or_default() += 1;
+                            let Some((channel, index)) = finished else {
+                                continue;
+                            };
+                            *deltas
+                                .entry((NO_TREATMENT, minute_of(now), outcome.reason.code()))
+                                .or_default() += 1;
                             if let Some(reason) = outcome.suppress {
-                                Suppression::of_index(app, channel_of(&channel)?, index, reason).write(tx).await?;
+                                Suppression::of_index(app, channel_of(&channel)?, index, reason)
+                                    .write(tx)
+                                    .await?;
                             }
                         }
                         add_counts(tx, app.no, NO_RUN, *writer, &deltas).await
@@ -212,7 +222,8 @@ impl Store {
                         .fetch_all(&mut *db)
                         .await)?;
                         for app_no in &apps {
-                            let one = Deltas::from([((NO_TREATMENT, minute_of(now), Reason::Unknown.code()), 1)]);
+                            let one =
+                                Deltas::from([((NO_TREATMENT, minute_of(now), Reason::Unknown.code()), 1)]);
                             add_counts(tx, *app_no, NO_RUN, *writer, &one).await?;
                         }
                         Ok(apps.len() as u64)
@@ -224,14 +235,16 @@ impl Store {
 
     /// A direct message of the application.
     pub async fn direct(&self, app: &AppRef, id: &MessageId) -> Result<Option<DirectMessage>> {
-        let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(
+        let row: Option<Row> = read!(self.inner.main.pools, |db| {
+            sqlx::query_as(
             "select message_id, request_id, channel_type, seq, intended_at, finished_at, reason, provider_id, detail
              from direct_message where app_no = $1 and message_id = $2"
         )
         .bind(app.no)
         .bind(id.as_str())
         .fetch_optional(db)
-        .await)?;
+        .await
+        })?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(DirectMessage {
             message_id: row.message_id.into(),

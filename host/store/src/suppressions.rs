@@ -29,7 +29,12 @@ impl Suppression {
     /// Of an address that an application sent to. An unsubscription concerns the application; that an
     /// address does not exist, or that its owner cries spam, concerns the whole account.
     pub(crate) fn of(app: &AppRef, channel: ChannelType, address: &str, reason: SuppressionReason) -> Self {
-        Self::of_index(app, channel, address_index(&app.keys.index, channel.as_str(), address), reason)
+        Self::of_index(
+            app,
+            channel,
+            address_index(&app.keys.index, channel.as_str(), address),
+            reason,
+        )
     }
 
     pub(crate) fn of_index(
@@ -42,7 +47,13 @@ impl Suppression {
             SuppressionReason::Unsubscribed => app.no,
             SuppressionReason::Bounce | SuppressionReason::Complaint => EVERY_APP,
         };
-        Self { account: app.tenant.account.clone(), channel, index, app_no, reason }
+        Self {
+            account: app.tenant.account.clone(),
+            channel,
+            index,
+            app_no,
+            reason,
+        }
     }
 
     /// Writes it; one that is there already keeps its time.
@@ -78,7 +89,11 @@ impl Store {
         let suppression = Suppression {
             account: tenant.account.clone(),
             channel,
-            index: address_index(&self.account_index_key(&tenant.account), channel.as_str(), address),
+            index: address_index(
+                &self.account_index_key(&tenant.account),
+                channel.as_str(),
+                address,
+            ),
             app_no: app.map_or(EVERY_APP, |app| app.no),
             reason,
         };
@@ -96,19 +111,27 @@ impl Store {
         reason: SuppressionReason,
     ) -> Result<bool> {
         let endpoint = self.endpoints_by_seq(app, &[seq]).await?.into_iter().next();
-        let Some((address, document)) = endpoint.and_then(|endpoint| Some((endpoint.address?, endpoint.document)))
+        let Some((address, document)) =
+            endpoint.and_then(|endpoint| Some((endpoint.address?, endpoint.document)))
         else {
             return Ok(false);
         };
         let EndpointDocument { channel_type, .. } = document;
-        let Some(channel) = channel_type.or(channel) else { return Ok(false) };
-        self.write_suppression(Suppression::of(app, channel, &address, reason)).await?;
+        let Some(channel) = channel_type.or(channel) else {
+            return Ok(false);
+        };
+        self.write_suppression(Suppression::of(app, channel, &address, reason))
+            .await?;
         Ok(true)
     }
 
     /// Lifts all suppressions of an address in the account; `false` if there was none.
     pub async fn unsuppress(&self, tenant: &Tenant, channel: ChannelType, address: &str) -> Result<bool> {
-        let index = address_index(&self.account_index_key(&tenant.account), channel.as_str(), address);
+        let index = address_index(
+            &self.account_index_key(&tenant.account),
+            channel.as_str(),
+            address,
+        );
         self.inner
             .main
             .write(Lane::Interactive, (tenant.account.clone(), channel, index), |tx, (account, channel, index)| {
@@ -170,7 +193,8 @@ impl Store {
         };
         let mut found: HashMap<Vec<u8>, SuppressionReason> = HashMap::with_capacity(rows.len());
         for (index, name) in rows {
-            let reason = SuppressionReason::parse(&name).ok_or_else(|| Error::corrupt("suppression", name))?;
+            let reason =
+                SuppressionReason::parse(&name).ok_or_else(|| Error::corrupt("suppression", name))?;
             let gravest = found.entry(index).or_insert(reason);
             if gravity(reason) > gravity(*gravest) {
                 *gravest = reason;
@@ -182,7 +206,9 @@ impl Store {
     async fn write_suppression(&self, suppression: Suppression) -> Result<()> {
         self.inner
             .main
-            .write(Lane::Interactive, suppression, |tx, suppression| Box::pin(suppression.write(tx)))
+            .write(Lane::Interactive, suppression, |tx, suppression| {
+                Box::pin(suppression.write(tx))
+            })
             .await
     }
 }

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `upsert` | making and changing many at once: merge, address take-over, fifteen per user |
+//! | `plan` | what an item would make of its endpoint |
 //! | `statements` | the SQL under it |
 //! | `changes` | what followers read |
 //!
@@ -10,6 +11,7 @@
 //! nodes take turns per application: numbers stay dense, and take-over and quotas see one truth.
 
 mod changes;
+mod plan;
 mod statements;
 mod upsert;
 

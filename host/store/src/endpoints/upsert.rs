@@ -10,15 +10,15 @@ use jiff::Timestamp;
 use pinion_domain as domain;
 use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::parse_iso;
-use pinion_domain::endpoint::{self, Applied, Endpoint, EndpointDocument, UserDocument};
+use pinion_domain::endpoint::{self, Endpoint, EndpointDocument, UserDocument};
 use pinion_domain::id::{EndpointId, UserId};
 
 use serde::Serialize;
 
+use super::plan::{Plan, Record};
 use super::statements::{self, EndpointRow, EndpointWrite};
 use super::{Upsert, bound, lock_app, open_address, seq_of, user_document};
 use crate::backend::write;
-use crate::seal::address_index;
 use crate::writer::Tx;
 use crate::{AppRef, Error, Result};
 
@@ -73,77 +73,6 @@ pub(super) fn apply<'a>(
             .map(|result| result.expect("every item is wrong or in a round"))
             .collect())
     })
-}
-
-/// An endpoint in memory, as read or as changed.
-struct Record {
-    seq: u32,
-    id: EndpointId,
-    user_id: Option<UserId>,
-    address: Option<String>,
-    sealed: Option<Vec<u8>>,
-    index: Option<Vec<u8>>,
-    document: EndpointDocument,
-    changed: bool,
-}
-
-impl Record {
-    fn deactivate(&mut self) {
-        self.document.endpoint_status = "INACTIVE".to_owned();
-        self.changed = true;
-    }
-}
-
-/// An item and what it would make of its endpoint.
-struct Plan {
-    item: usize,
-    /// Where its endpoint is among the records, if it exists.
-    record: Option<usize>,
-    document: EndpointDocument,
-    applied: Applied,
-    /// The address that results.
-    address: Option<String>,
-    index: Option<Vec<u8>>,
-}
-
-impl Plan {
-    fn new(
-        app: &AppRef,
-        item: usize,
-        upsert: &Upsert,
-        found: Option<(usize, &Record)>,
-        now: Timestamp,
-    ) -> Self {
-        let stored = found.map(|(_, record)| record.document.clone());
-        let (document, applied) = endpoint::apply(stored, upsert.request.clone(), now);
-        let address = match &applied.address {
-            // An empty address is none.
-            Some(named) => Some(named.clone()).filter(|named| !named.is_empty()),
-            None => found.and_then(|(_, record)| record.address.clone()),
-        };
-        let same = applied.address.is_none() && upsert.request.channel_type.is_none();
-        let index = match found {
-            Some((_, record)) if same => record.index.clone(),
-            _ => index_of(app, document.channel_type, address.as_deref()),
-        };
-        Self {
-            item,
-            record: found.map(|(at, _)| at),
-            document,
-            applied,
-            address,
-            index,
-        }
-    }
-
-    /// Does the item claim its address, so that another holder loses it?
-    fn claims(&self, upsert: &Upsert) -> bool {
-        self.index.is_some() && (self.applied.address.is_some() || upsert.request.channel_type.is_some())
-    }
-}
-
-fn index_of(app: &AppRef, channel: Option<ChannelType>, address: Option<&str>) -> Option<Vec<u8>> {
-    Some(address_index(&app.keys.index, channel?.as_str(), address?))
 }
 
 #[derive(Default)]

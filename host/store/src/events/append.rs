@@ -22,26 +22,15 @@ const COUNTER_BITS: u32 = 20;
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
 pub(super) struct Input {
-    writer: i64,
-    first_no: i64,
-    events: Vec<NewEvent>,
-}
-
-impl Input {
-    pub(super) fn new(writer: i64, now: Timestamp, events: Vec<NewEvent>) -> Self {
-        let first_no = numbers(now, i64::try_from(events.len()).unwrap_or(i64::MAX));
-        Self {
-            writer,
-            first_no,
-            events,
-        }
-    }
+    pub(super) writer: i64,
+    pub(super) events: Vec<NewEvent>,
 }
 
 /// The first of `count` numbers that rise over the life of the process, and over restarts as long as the
 /// clock does.
-fn numbers(now: Timestamp, count: i64) -> i64 {
+fn numbers(now: Timestamp, count: usize) -> i64 {
     static NEXT: AtomicI64 = AtomicI64::new(0);
+    let count = i64::try_from(count).expect("that many events have no room in memory");
     let floor = now.as_millisecond() << COUNTER_BITS;
     NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
         Some(next.max(floor) + count)
@@ -68,12 +57,13 @@ type CountKey = (i64, i64, i16, i64, i16);
 pub(super) fn apply<'a>(tx: &'a mut Tx, input: &'a Input) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
         let day = i32::try_from(tx.now.as_millisecond().div_euclid(MILLISECONDS_PER_DAY)).unwrap_or(i32::MAX);
+        let first_no = numbers(tx.now, input.events.len());
         let mut fresh = claim_keys(tx, day, &input.events).await?;
         let mut stored = Vec::with_capacity(input.events.len());
         let mut counts: BTreeMap<CountKey, i64> = BTreeMap::new();
         let mut uniques: BTreeMap<UniqueKey, Vec<(u32, i64)>> = BTreeMap::new();
         let mut summaries: HashMap<(i64, &str, u32), (i64, i64, i64)> = HashMap::new();
-        for (event, number) in input.events.iter().zip(input.first_no..) {
+        for (event, number) in input.events.iter().zip(first_no..) {
             if let Some(key) = &event.key
                 && !fresh.remove(&(event.app_no, told(key)))
             {

@@ -111,7 +111,10 @@ impl Store {
         if events.is_empty() {
             return Ok(0);
         }
-        let input = append::Input::new(self.inner.writer_id, self.inner.clock.now(), events);
+        let input = append::Input {
+            writer: self.inner.writer_id,
+            events,
+        };
         self.inner.events.write(lane, input, append::apply).await
     }
 

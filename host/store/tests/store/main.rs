@@ -2,6 +2,12 @@
 
 mod access;
 mod applications;
+mod direct;
 mod documents;
+mod endpoints;
+mod events;
+mod ledger;
 mod lifecycle;
 mod plugins;
+mod rates;
+mod suppressions;
