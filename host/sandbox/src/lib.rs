@@ -113,7 +113,7 @@ impl Sandbox {
         })?;
         let engines = Engines::new(&limits).map_err(|error| SandboxError::Engine(code::one_line(&error)))?;
         let guard = Arc::new(Guard::new(&egress, Duration::from_secs(10)));
-        let http = HttpPool::new(guard.clone(), limits.http.clone(), tls_config(&egress.roots));
+        let http = HttpPool::new(&guard, limits.http.clone(), &tls_config(&egress.roots));
         let smtp = SmtpPool::new(guard, smtp);
         Ok(Arc::new(Self {
             services: Arc::new(Services::new(limits, engines, http, smtp, kv, clock)),

@@ -40,14 +40,14 @@ impl Batch {
     /// A request that carries these deliveries may be on its way.
     pub fn left(&self, deliveries: &[String]) {
         self.each(deliveries, |delivery| {
-            delivery.left = delivery.left.saturating_add(1)
+            delivery.left = delivery.left.saturating_add(1);
         });
     }
 
     /// The request is known not to have reached anybody.
     pub fn did_not_leave(&self, deliveries: &[String]) {
         self.each(deliveries, |delivery| {
-            delivery.left = delivery.left.saturating_sub(1)
+            delivery.left = delivery.left.saturating_sub(1);
         });
     }
 

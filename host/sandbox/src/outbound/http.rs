@@ -113,7 +113,7 @@ type PoolClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 impl HttpPool {
     /// A pool with no connections yet.
-    pub fn new(guard: Arc<Guard>, limits: HttpLimits, tls: rustls::ClientConfig) -> Self {
+    pub fn new(guard: &Arc<Guard>, limits: HttpLimits, tls: &rustls::ClientConfig) -> Self {
         let client = |private: bool| {
             let connector = HttpsConnectorBuilder::new()
                 .with_tls_config(tls.clone())
@@ -364,7 +364,7 @@ mod tests {
             request_bytes: 100,
             ..Limits::default().http
         };
-        HttpPool::new(Arc::new(guard), limits, tls_config(roots))
+        HttpPool::new(&Arc::new(guard), limits, &tls_config(roots))
     }
 
     fn get(url: &str) -> Outgoing {
