@@ -37,7 +37,7 @@ enum Column {
 /// Parses a whole file. An error is a sentence: the file cannot be read any further.
 pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(), String> {
     let mut lines = Lines::new(reader);
-    let mut record = Record::default();
+    let mut record = Record::new();
     let header = match lines.next().map_err(|error| error.to_string())? {
         None => return Err("is empty; a header is needed".to_owned()),
         Some(Line::Bad(why)) => return Err(format!("the header {why}")),
@@ -74,7 +74,6 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
 
 /// One parsed line. Lines are parsed alone: values hold no line breaks, and a quote that is not closed
 /// must not swallow the lines behind it.
-#[derive(Default)]
 struct Record {
     reader: Reader,
     text: Vec<u8>,
@@ -83,6 +82,11 @@ struct Record {
 }
 
 impl Record {
+    fn new() -> Self {
+        // `Reader::default()` is one whose tables are still empty.
+        Self { reader: Reader::new(), text: Vec::new(), ends: Vec::new(), count: 0 }
+    }
+
     fn read(&mut self, line: &str) -> Result<(), String> {
         if line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
             return Err("has a quote that is not closed".to_owned());

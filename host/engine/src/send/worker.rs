@@ -134,8 +134,9 @@ impl Engine {
                 .map(|seq| Recipient { seq, attempts: 0 })
                 .collect();
             let last = recipients.last().map_or(chunk.last_seq, |recipient| recipient.seq);
-            let done = run.recipients.range(last.saturating_add(1)..=chunk.last_seq).next().is_none()
-                || last >= chunk.last_seq;
+            // In this order: a range must not end before it begins.
+            let done = last >= chunk.last_seq
+                || run.recipients.range(last + 1..=chunk.last_seq).next().is_none();
 
             if !self.wait_for_rates(run, recipients.len(), Some(chunk)).await? {
                 return Ok(Turn::Released);
