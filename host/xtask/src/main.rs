@@ -1,22 +1,55 @@
 //! `cargo xtask`: the chores of this workspace, one module each.
 
+mod check;
+mod demo;
+mod packages;
 mod plugins;
+mod test;
+mod workspace;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-/// A chore: name, what it does, how.
-type Chore = (&'static str, &'static str, fn() -> Result<()>);
+/// A chore: name, what it takes, what it does, how.
+type Chore = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&[String]) -> Result<()>,
+);
 
-const CHORES: &[Chore] = &[(
-    "build-plugins",
-    "builds every plugin into target/plugins",
-    plugins::build,
-)];
+const CHORES: &[Chore] = &[
+    (
+        "demo",
+        "[--exit]",
+        "shows the main job for real, then stays (or ends)",
+        demo::run,
+    ),
+    (
+        "test",
+        "[SUITE…]",
+        "runs all tests, or some suites: rust, clients, browser",
+        test::run,
+    ),
+    (
+        "check",
+        "",
+        "format, lints, docs and licences, as the project wants them",
+        check::run,
+    ),
+    ("bench", "", "measures an optimised build", bench),
+    (
+        "build-plugins",
+        "",
+        "builds every plugin into target/plugins",
+        |_| plugins::build(),
+    ),
+];
 
 fn main() -> ExitCode {
-    match run(std::env::args().nth(1).as_deref()) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -25,13 +58,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(name: Option<&str>) -> Result<()> {
-    if let Some((_, _, run)) = CHORES.iter().find(|(chore, ..)| Some(*chore) == name) {
-        return run();
+fn run(arguments: &[String]) -> Result<()> {
+    if let Some((name, rest)) = arguments.split_first()
+        && let Some((.., run)) = CHORES.iter().find(|(chore, ..)| chore == name)
+    {
+        return run(rest);
     }
     let list: String = CHORES
         .iter()
-        .map(|(chore, what, _)| format!("\n  {chore:16} {what}"))
+        .map(|(chore, takes, what, _)| format!("\n  {:24} {what}", format!("{chore} {takes}")))
         .collect();
     bail!("usage: cargo xtask CHORE, where CHORE is one of{list}")
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    plugins::build()?;
+    let mut cargo = workspace::cargo();
+    workspace::run(
+        cargo
+            .args(["run", "--release", "--package", "pinion-bench", "--"])
+            .args(arguments),
+    )
 }

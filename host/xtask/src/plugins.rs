@@ -5,10 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-const TARGET: &str = "wasm32-wasip2";
+use crate::workspace::{cargo, output, run, target};
+
+/// What components are built for.
+pub const TARGET: &str = "wasm32-wasip2";
 /// The profile in the root manifest that makes components small.
 const PROFILE: &str = "component";
 
@@ -28,12 +31,10 @@ struct Guest {
 /// Builds them all.
 pub fn build() -> Result<()> {
     ensure_target()?;
-    let metadata = metadata()?;
-    let target = PathBuf::from(text(&metadata["target_directory"])?);
-    let guests = guests(&metadata)?;
-    ensure!(!guests.is_empty(), "no plugin found beside this workspace");
+    let target = target();
+    let guests = guests()?;
 
-    let mut cargo = Command::new(cargo());
+    let mut cargo = cargo();
     cargo.args(["build", "--target", TARGET, "--profile", PROFILE]);
     for guest in &guests {
         cargo.args(["--package", &guest.package]);
@@ -50,8 +51,13 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// The standard library of the target is not there on a fresh machine.
-fn ensure_target() -> Result<()> {
+/// The packages that are built to components.
+pub fn packages() -> Result<Vec<String>> {
+    Ok(guests()?.into_iter().map(|guest| guest.package).collect())
+}
+
+/// Installs the standard library of the target, which is not there on a fresh machine.
+pub fn ensure_target() -> Result<()> {
     let installed = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", TARGET])
         .output()
@@ -64,21 +70,10 @@ fn ensure_target() -> Result<()> {
         .with_context(|| format!("plugins are built for {TARGET}, which this Rust does not have"))
 }
 
-fn metadata() -> Result<Value> {
-    let output = Command::new(cargo())
-        .args(["metadata", "--format-version", "1", "--no-deps"])
-        .output()
-        .context("cargo metadata cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
 /// The packages in the folders of [`KINDS`].
-fn guests(metadata: &Value) -> Result<Vec<Guest>> {
+fn guests() -> Result<Vec<Guest>> {
+    let metadata = output(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
     let root = PathBuf::from(text(&metadata["workspace_root"])?);
     let mut guests = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
@@ -96,6 +91,7 @@ fn guests(metadata: &Value) -> Result<Vec<Guest>> {
             folder,
         });
     }
+    ensure!(!guests.is_empty(), "no plugin found beside this workspace");
     Ok(guests)
 }
 
@@ -106,20 +102,6 @@ fn install(built: &Path, folder: &Path, name: &str) -> Result<()> {
     fs::copy(built, &partial).with_context(|| format!("{} was not built", built.display()))?;
     fs::rename(&partial, folder.join(format!("{name}.wasm")))?;
     Ok(())
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("{} cannot be run", command.get_program().display()))?;
-    if !status.success() {
-        bail!("{} failed: {status}", command.get_program().display());
-    }
-    Ok(())
-}
-
-fn cargo() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
 fn text(value: &Value) -> Result<&str> {

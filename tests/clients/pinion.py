@@ -1,0 +1,157 @@
+"""The real server on ports of its own, and the clients that talk to it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "eu-central-1"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, what, seconds=60):
+    """The first true value of `condition`; fails if there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """`pinion serve` on a data folder, with the outbox as sink of mail and of custom messages."""
+
+    def __init__(self, folder, environment):
+        self.binary = os.environ.get("PINION", ROOT / "target" / "debug" / "pinion")
+        self.data = folder / "data"
+        self.imports = folder / "imports"
+        self.imports.mkdir()
+        self.log = folder / "server.log"
+        port, smtp = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        settings = {
+            "OUTBOX__SMTP_LISTEN": f"127.0.0.1:{smtp}",
+            "BINDINGS__EMAIL__PLUGIN": "email-smtp",
+            "BINDINGS__EMAIL__SETTINGS__HOST": "127.0.0.1",
+            "BINDINGS__EMAIL__SETTINGS__PORT": str(smtp),
+            "BINDINGS__EMAIL__SETTINGS__TLS": "none",
+            "IMPORTS__FOLDER": str(self.imports),
+            "ENGINE__RETRY_FIRST_SECONDS": "0.2",
+        }
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environment.update({f"PINION_{name}": value for name, value in settings.items()})
+        self.environment.update(environment)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}"],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self.is_ready, "the server to be ready")
+        self.key = self.create_key()
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"the server ended:\n{self.log.read_text()}"
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz") as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def pinion(self, *arguments):
+        """Runs a command beside the server, and gives what it prints."""
+        done = subprocess.run(
+            [self.binary, *arguments], env=self.environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def create_key(self, *arguments):
+        return json.loads(self.pinion("key", "create", "--data", self.data, "--json", *arguments))
+
+    def client(self, key=None, region=REGION, **config):
+        key = key or self.key
+        return boto3.client(
+            "pinpoint",
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+            config=Config(retries={"max_attempts": 0}, **config),
+        )
+
+    def stop(self):
+        """SIGTERM drains, and the server ends with 0."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=60) == 0, self.log.read_text()
+
+
+class Outbox:
+    """What arrived, as the outbox's own JSON tells it."""
+
+    def __init__(self, server):
+        self.url = server.url
+        link = server.pinion("console", "link", "--data", server.data, "--url", server.url)
+        with urllib.request.urlopen(link) as answer:
+            self.cookie = answer.headers["set-cookie"].split(";")[0]
+        self.after = 0
+        self.arrived = []
+
+    def messages(self):
+        """Everything since the server's start."""
+        while True:
+            request = urllib.request.Request(
+                f"{self.url}/outbox/api/messages?after={self.after}&limit=1000", headers={"cookie": self.cookie}
+            )
+            with urllib.request.urlopen(request) as answer:
+                page = json.load(answer)
+            if not page["messages"]:
+                return self.arrived
+            self.arrived.extend(page["messages"])
+            self.after = page["next_after"]
+
+    def to(self, address):
+        return [message for message in self.messages() if address in message["to"]]
+
+    def wait_for(self, address):
+        """The first message to an address."""
+        return wait_for(lambda: self.to(address), f"a message to {address}")[0]
+
+
+def fetch(url, data=None):
+    """Status, headers and body of a GET or, with data, a POST; redirects are answers, not followed."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    try:
+        with urllib.request.build_opener(Stay).open(url, data) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.headers, answer.read()
+
+
+def unsubscribe_link(message):
+    headers = {name.lower(): value for name, value in message["headers"]}
+    return re.search("<(http[^>]+)>", headers["list-unsubscribe"])[1]

@@ -1,0 +1,55 @@
+"""All operations of the service model: each is answered, and one that is not built says so by name."""
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+BUILT = """
+CreateApp GetApps GetApp DeleteApp GetApplicationSettings UpdateApplicationSettings
+UpdateEndpointsBatch GetEndpoint UpdateEndpoint DeleteEndpoint GetUserEndpoints DeleteUserEndpoints
+CreateSegment GetSegments GetSegment UpdateSegment DeleteSegment GetSegmentVersions GetSegmentVersion
+CreateCampaign GetCampaigns GetCampaign UpdateCampaign DeleteCampaign GetCampaignActivities
+GetCampaignVersions GetCampaignVersion
+ListTemplates CreateEmailTemplate GetEmailTemplate UpdateEmailTemplate DeleteEmailTemplate
+UpdateTemplateActiveVersion ListTemplateVersions
+CreateImportJob GetImportJobs GetImportJob GetSegmentImportJobs
+GetChannels GetEmailChannel UpdateEmailChannel DeleteEmailChannel
+SendMessages PutEvents
+GetCampaignDateRangeKpi GetJourneyDateRangeKpi GetApplicationDateRangeKpi
+TagResource ListTagsForResource UntagResource
+""".split()
+
+MODEL = Session().get_service_model("pinpoint")
+
+
+def sample(shape, name=""):
+    """The smallest value that a client lets through."""
+    if shape.type_name == "structure":
+        return {member: sample(shape.members[member], member) for member in shape.required_members}
+    if shape.type_name == "list":
+        return []
+    if shape.type_name == "map":
+        return {}
+    if shape.enum if hasattr(shape, "enum") else None:
+        return shape.enum[0]
+    return {"integer": 1, "long": 1, "boolean": True, "double": 1.0, "timestamp": 0}.get(shape.type_name, "x")
+
+
+def test_the_model_has_122_operations():
+    assert len(MODEL.operation_names) == 122
+    assert set(BUILT) <= set(MODEL.operation_names)
+
+
+@pytest.mark.parametrize("operation", [name for name in MODEL.operation_names if name not in BUILT])
+def test_an_operation_that_is_not_built_says_so(pinpoint, app, operation):
+    from botocore import xform_name
+
+    arguments = sample(MODEL.operation_model(operation).input_shape)
+    if "ApplicationId" in arguments:
+        arguments["ApplicationId"] = app
+    with pytest.raises(ClientError) as caught:
+        getattr(pinpoint, xform_name(operation))(**arguments)
+    error = caught.value.response
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert error["Error"]["Code"] == "NotImplementedException"
+    assert operation in error["Error"]["Message"]
