@@ -16,7 +16,11 @@ const LARGEST_BATCH: usize = 100;
 pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let id = id(&call);
-    let endpoint = api.store().endpoint(&app, &id).await?.ok_or_else(|| Error::not_found("endpoint", id.as_str()))?;
+    let endpoint = api
+        .store()
+        .endpoint(&app, &id)
+        .await?
+        .ok_or_else(|| Error::not_found("endpoint", id.as_str()))?;
     Answer::json(&endpoint.response(&app.id))
 }
 
@@ -25,8 +29,15 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     let mut request: EndpointRequest = call.json()?;
     endpoint::check(&request, "")?;
     request.request_id.get_or_insert_with(|| call.request_id.clone());
-    let upsert = Upsert { id: id(&call), request };
-    for result in api.store().upsert_endpoints(&app, Lane::Interactive, vec![upsert]).await? {
+    let upsert = Upsert {
+        id: id(&call),
+        request,
+    };
+    for result in api
+        .store()
+        .upsert_endpoints(&app, Lane::Interactive, vec![upsert])
+        .await?
+    {
         result?;
     }
     Answer::accepted(&call)
@@ -44,17 +55,30 @@ pub(crate) async fn update_batch(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let batch: BatchRequest = call.json()?;
     if batch.item.len() > LARGEST_BATCH {
-        let problem = format!("has {} endpoints, at most {LARGEST_BATCH} are allowed", batch.item.len());
+        let problem = format!(
+            "has {} endpoints, at most {LARGEST_BATCH} are allowed",
+            batch.item.len()
+        );
         return Err(Error::invalid("Item", problem).into());
     }
     let mut upserts = Vec::with_capacity(batch.item.len());
     for (index, item) in batch.item.into_iter().enumerate() {
         let field = format!("Item[{index}]");
-        let id = item.id.filter(|id| !id.is_empty()).ok_or_else(|| Error::invalid(format!("{field}.Id"), "is required"))?;
+        let id = item
+            .id
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| Error::invalid(format!("{field}.Id"), "is required"))?;
         endpoint::check(&item.endpoint, &field)?;
-        upserts.push(Upsert { id: id.into(), request: item.endpoint });
+        upserts.push(Upsert {
+            id: id.into(),
+            request: item.endpoint,
+        });
     }
-    for result in api.store().upsert_endpoints(&app, Lane::Interactive, upserts).await? {
+    for result in api
+        .store()
+        .upsert_endpoints(&app, Lane::Interactive, upserts)
+        .await?
+    {
         result?;
     }
     Answer::accepted(&call)
@@ -63,8 +87,11 @@ pub(crate) async fn update_batch(api: &Api, call: Call) -> Result<Answer> {
 pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let id = id(&call);
-    let endpoint =
-        api.store().delete_endpoint(&app, &id).await?.ok_or_else(|| Error::not_found("endpoint", id.as_str()))?;
+    let endpoint = api
+        .store()
+        .delete_endpoint(&app, &id)
+        .await?
+        .ok_or_else(|| Error::not_found("endpoint", id.as_str()))?;
     let response: EndpointResponse = endpoint.response(&app.id);
     Answer::json(&response)
 }

@@ -89,6 +89,15 @@ impl ApiError {
         )
     }
 
+    /// 503: not now. SDKs try again.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailableException",
+            message,
+        )
+    }
+
     /// 500: our fault. The client learns the request id, the log learns the cause.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
@@ -155,6 +164,29 @@ impl From<pinion_domain::Error> for ApiError {
             Error::NotFound { .. } => Self::not_found(error.to_string()),
             Error::Conflict(_) => Self::conflict(error.to_string()),
             Error::Unsupported(what) => Self::not_implemented(what),
+        }
+    }
+}
+
+impl From<pinion_store::Error> for ApiError {
+    fn from(error: pinion_store::Error) -> Self {
+        match error {
+            pinion_store::Error::Domain(error) => error.into(),
+            // The server stops; another one, or the same in a moment, may answer.
+            pinion_store::Error::Closed => Self::unavailable("The server is shutting down."),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<pinion_engine::Error> for ApiError {
+    fn from(error: pinion_engine::Error) -> Self {
+        match error {
+            pinion_engine::Error::Domain(error) => error.into(),
+            pinion_engine::Error::Store(error) => error.into(),
+            pinion_engine::Error::Plugin(error) => error.into(),
+            pinion_engine::Error::CannotRun(sentence) => Self::bad_request(sentence),
+            pinion_engine::Error::Audience(error) => Self::internal(error),
         }
     }
 }

@@ -34,8 +34,11 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
     }
     let mut results = serde_json::Map::new();
     let mut events = Vec::with_capacity(count);
-    let updates: Vec<(String, EndpointRequest)> =
-        request.batch_item.iter().map(|(id, batch)| (id.clone(), batch.endpoint.clone())).collect();
+    let updates: Vec<(String, EndpointRequest)> = request
+        .batch_item
+        .iter()
+        .map(|(id, batch)| (id.clone(), batch.endpoint.clone()))
+        .collect();
     let mut endpoint_results = update_endpoints(api, &app, updates).await?;
     let ids: Vec<EndpointId> = request.batch_item.keys().map(|id| id.as_str().into()).collect();
     let seqs: BTreeMap<String, u32> = api
@@ -57,8 +60,9 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
             };
             event_results.insert(event_id, result);
         }
-        let endpoint_result =
-            endpoint_results.remove(&id).unwrap_or_else(|| json!({ "StatusCode": 202, "Message": "Accepted" }));
+        let endpoint_result = endpoint_results
+            .remove(&id)
+            .unwrap_or_else(|| json!({ "StatusCode": 202, "Message": "Accepted" }));
         results.insert(
             id,
             json!({ "EndpointItemResponse": endpoint_result, "EventsItemResponse": event_results }),
@@ -83,7 +87,10 @@ async fn update_endpoints(
             continue;
         }
         match endpoint::check(&request, "Endpoint") {
-            Ok(()) => upserts.push(Upsert { id: id.into(), request }),
+            Ok(()) => upserts.push(Upsert {
+                id: id.into(),
+                request,
+            }),
             Err(error) => {
                 results.insert(id, json!({ "StatusCode": 400, "Message": error.to_string() }));
             }
@@ -93,7 +100,11 @@ async fn update_endpoints(
         return Ok(results);
     }
     let ids: Vec<String> = upserts.iter().map(|upsert| upsert.id.to_string()).collect();
-    for (id, stored) in ids.into_iter().zip(api.store().upsert_endpoints(app, Lane::Interactive, upserts).await?) {
+    for (id, stored) in ids.into_iter().zip(
+        api.store()
+            .upsert_endpoints(app, Lane::Interactive, upserts)
+            .await?,
+    ) {
         if let Err(error) = stored {
             results.insert(id, json!({ "StatusCode": 400, "Message": error.to_string() }));
         }
@@ -110,18 +121,31 @@ fn new_event(
 ) -> pinion_domain::Result<NewEvent> {
     let kind = event.event_type.as_str();
     if kind.is_empty() || kind.chars().count() > LONGEST_KEY || kind.contains('\0') {
-        return Err(Error::invalid("EventType", format!("must have 1 to {LONGEST_KEY} characters")));
+        return Err(Error::invalid(
+            "EventType",
+            format!("must have 1 to {LONGEST_KEY} characters"),
+        ));
     }
-    let at = parse_iso(&event.timestamp).ok_or_else(|| Error::invalid("Timestamp", "must be an ISO 8601 instant"))?;
+    let at = parse_iso(&event.timestamp)
+        .ok_or_else(|| Error::invalid("Timestamp", "must be an ISO 8601 instant"))?;
     let attributes = event.attributes.iter().flatten();
     let metrics = event.metrics.iter().flatten();
     if attributes.clone().count() + metrics.clone().count() > MOST_KEYS {
-        return Err(Error::invalid("Attributes", format!("attributes and metrics must be at most {MOST_KEYS}")));
+        return Err(Error::invalid(
+            "Attributes",
+            format!("attributes and metrics must be at most {MOST_KEYS}"),
+        ));
     }
-    let keys = attributes.clone().map(|(key, _)| key).chain(metrics.map(|(key, _)| key));
+    let keys = attributes
+        .clone()
+        .map(|(key, _)| key)
+        .chain(metrics.map(|(key, _)| key));
     for key in keys {
         if key.is_empty() || key.chars().count() > LONGEST_KEY {
-            return Err(Error::invalid("Attributes", format!("names must have 1 to {LONGEST_KEY} characters")));
+            return Err(Error::invalid(
+                "Attributes",
+                format!("names must have 1 to {LONGEST_KEY} characters"),
+            ));
         }
     }
     for (key, value) in attributes {

@@ -29,11 +29,22 @@ pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let range = Range::of(&call, api.clock().now())?;
     let id = CampaignId::from(call.label("campaign-id"));
-    let found = api.store().document::<CampaignDocument>(Scope::from(&app), id.as_str(), None).await?;
+    let found = api
+        .store()
+        .document::<CampaignDocument>(Scope::from(&app), id.as_str(), None)
+        .await?;
     if found.is_none() {
         return Err(Error::not_found("campaign", id.as_str()).into());
     }
-    let rows = kpi::campaign(api.store(), &app, &id, call.label("kpi-name"), range.from, range.to).await?;
+    let rows = kpi::campaign(
+        api.store(),
+        &app,
+        &id,
+        call.label("kpi-name"),
+        range.from,
+        range.to,
+    )
+    .await?;
     Answer::json(&response(&call, &range, rows, &[("CampaignId", id.as_str())]))
 }
 
@@ -65,7 +76,9 @@ impl Range {
             return Err(Error::invalid("start-time", "must not be after end-time").into());
         }
         if from < now - SignedDuration::from_hours(24 * MOST_DAYS) {
-            return Err(Error::invalid("start-time", format!("must be within the last {MOST_DAYS} days")).into());
+            return Err(
+                Error::invalid("start-time", format!("must be within the last {MOST_DAYS} days")).into(),
+            );
         }
         Ok(Self { from, to })
     }

@@ -3,15 +3,118 @@
 //! | module | holds |
 //! |---|---|
 //! | [`operations`] | the table of all operations: start reading here |
+//! | `serve` | one request from the wire to its answer |
 //! | [`router`] | raw path → operation |
 //! | [`auth`] | signatures, principals, and the one authorization call |
 //! | [`extract`], [`error`] | what handlers are given, and how their answers and errors look |
+//! | `apps`, `segments`, `campaigns`, … | one file or folder of handlers per resource |
+//! | [`links`] | the links inside messages |
+//! | [`testing`] | an API over a temporary store, for tests |
+//!
+//! Handlers check a request, change the store, and wake the engine; what takes time happens there.
 
 pub mod auth;
 pub mod error;
 pub mod extract;
+pub mod links;
 pub mod operations;
 pub mod router;
+mod serve;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+mod apps;
+mod campaigns;
+mod channels;
+mod endpoints;
+mod events;
+mod hooks;
+mod jobs;
+mod kpis;
+mod messages;
+mod plugins;
+mod segments;
+mod settings;
+mod tags;
+mod templates;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, Method, header};
+use pinion_domain::clock::Clock;
+use pinion_domain::extension::Plugins;
+use pinion_engine::Engine;
+use pinion_store::{AppRef, Store};
+use tower_http::cors::{Any, CorsLayer};
+
+use auth::keys::Keys;
+use auth::sigv4::{Rules, Verifier};
+use error::Result;
+use extract::Call;
 
 /// What handlers work with.
-pub struct Api {}
+pub struct Api {
+    /// What happens as time passes, with the store, the plugins and the clock that it works with.
+    pub engine: Engine,
+    keys: Keys,
+    verifier: Verifier,
+}
+
+impl Api {
+    /// An API over an engine; `rules` are the operator's about signatures.
+    pub fn new(engine: Engine, rules: Rules) -> Self {
+        Self {
+            keys: Keys::new(engine.store().clone()),
+            verifier: Verifier::new(rules),
+            engine,
+        }
+    }
+
+    /// Everything that lasts.
+    pub fn store(&self) -> &Store {
+        self.engine.store()
+    }
+
+    /// The plugins.
+    pub fn plugins(&self) -> &Arc<dyn Plugins> {
+        self.engine.plugins()
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.engine.clock()
+    }
+
+    /// The application in the path, if it is in the caller's world.
+    pub async fn app(&self, call: &Call) -> Result<AppRef> {
+        let id = call.app_id();
+        let app = self.store().app(&call.tenant, &id).await?;
+        Ok(app.ok_or_else(|| pinion_domain::Error::not_found("application", id))?)
+    }
+}
+
+/// Answers every path that no other route of the server takes. Browsers of any origin may ask: a
+/// signature says who does, not a cookie.
+pub fn router(api: Arc<Api>) -> axum::Router {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("amz-sdk-invocation-id"),
+            HeaderName::from_static("amz-sdk-request"),
+            HeaderName::from_static("x-amz-content-sha256"),
+            HeaderName::from_static("x-amz-date"),
+            HeaderName::from_static("x-amz-security-token"),
+            HeaderName::from_static("x-amz-user-agent"),
+        ])
+        .expose_headers([error::ERROR_TYPE, serve::REQUEST_ID, header::DATE])
+        .max_age(Duration::from_secs(3_600));
+    axum::Router::new()
+        .fallback(serve::serve)
+        .with_state(api)
+        .layer(cors)
+}

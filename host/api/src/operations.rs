@@ -15,6 +15,7 @@ use pinion_domain::id::Tenant;
 use crate::Api;
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call, Labels};
+use crate::{apps, campaigns, channels, jobs, plugins, segments, settings, tags, templates};
 
 /// Answers an operation.
 pub type Handler = for<'a> fn(&'a Api, Call) -> Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
@@ -131,47 +132,47 @@ const fn without_version(path: &'static str) -> &'static str {
 
 operations! {
     // Applications and their settings.
-    CreateApp: POST "/v1/apps" 201 on APPS;
-    GetApps: GET "/v1/apps" 200 on APPS;
-    GetApp: GET "/v1/apps/{application-id}" 200 on PATH;
-    DeleteApp: DELETE "/v1/apps/{application-id}" 200 on PATH;
-    GetApplicationSettings: GET "/v1/apps/{application-id}/settings" 200 on APP;
-    UpdateApplicationSettings: PUT "/v1/apps/{application-id}/settings" 200 on APP;
+    CreateApp: POST "/v1/apps" 201 on APPS => apps::create;
+    GetApps: GET "/v1/apps" 200 on APPS => apps::list;
+    GetApp: GET "/v1/apps/{application-id}" 200 on PATH => apps::get;
+    DeleteApp: DELETE "/v1/apps/{application-id}" 200 on PATH => apps::delete;
+    GetApplicationSettings: GET "/v1/apps/{application-id}/settings" 200 on APP => settings::get;
+    UpdateApplicationSettings: PUT "/v1/apps/{application-id}/settings" 200 on APP => settings::update;
 
     // Endpoints, users, attributes.
     RemoveAttributes: PUT "/v1/apps/{application-id}/attributes/{attribute-type}" 200 on PATH;
-    UpdateEndpointsBatch: PUT "/v1/apps/{application-id}/endpoints" 202 on APP;
-    GetEndpoint: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}" 200 on PATH;
-    UpdateEndpoint: PUT "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202 on PATH;
+    UpdateEndpointsBatch: PUT "/v1/apps/{application-id}/endpoints" 202 on APP => crate::endpoints::update_batch;
+    GetEndpoint: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}" 200 on PATH => crate::endpoints::get;
+    UpdateEndpoint: PUT "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202 on PATH => crate::endpoints::update;
     DeleteEndpoint: DELETE "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202
-        on PATH;
-    GetUserEndpoints: GET "/v1/apps/{application-id}/users/{user-id}" 200 on PATH;
-    DeleteUserEndpoints: DELETE "/v1/apps/{application-id}/users/{user-id}" 202 on PATH;
+        on PATH => crate::endpoints::delete;
+    GetUserEndpoints: GET "/v1/apps/{application-id}/users/{user-id}" 200 on PATH => crate::users::get;
+    DeleteUserEndpoints: DELETE "/v1/apps/{application-id}/users/{user-id}" 202 on PATH => crate::users::delete;
 
     // Segments.
-    CreateSegment: POST "/v1/apps/{application-id}/segments" 201 on APP;
-    GetSegments: GET "/v1/apps/{application-id}/segments" 200 on APP;
-    GetSegment: GET "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
-    UpdateSegment: PUT "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
-    DeleteSegment: DELETE "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH;
+    CreateSegment: POST "/v1/apps/{application-id}/segments" 201 on APP => segments::create;
+    GetSegments: GET "/v1/apps/{application-id}/segments" 200 on APP => segments::list;
+    GetSegment: GET "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH => segments::get;
+    UpdateSegment: PUT "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH => segments::update;
+    DeleteSegment: DELETE "/v1/apps/{application-id}/segments/{segment-id}" 200 on PATH => segments::delete;
     GetSegmentVersions: GET "/v1/apps/{application-id}/segments/{segment-id}/versions" 200
-        on SEGMENT;
+        on SEGMENT => segments::list_versions;
     GetSegmentVersion: GET "/v1/apps/{application-id}/segments/{segment-id}/versions/{version}" 200
-        on SEGMENT;
+        on SEGMENT => segments::get_version;
 
     // Campaigns.
-    CreateCampaign: POST "/v1/apps/{application-id}/campaigns" 201 on APP;
-    GetCampaigns: GET "/v1/apps/{application-id}/campaigns" 200 on APP;
-    GetCampaign: GET "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH;
-    UpdateCampaign: PUT "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH;
+    CreateCampaign: POST "/v1/apps/{application-id}/campaigns" 201 on APP => campaigns::create;
+    GetCampaigns: GET "/v1/apps/{application-id}/campaigns" 200 on APP => campaigns::list;
+    GetCampaign: GET "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH => campaigns::get;
+    UpdateCampaign: PUT "/v1/apps/{application-id}/campaigns/{campaign-id}" 200 on PATH => campaigns::update;
     DeleteCampaign: DELETE "/v1/apps/{application-id}/campaigns/{campaign-id}" 200
-        on PATH;
+        on PATH => campaigns::delete;
     GetCampaignActivities: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/activities" 200
-        on CAMPAIGN;
+        on CAMPAIGN => campaigns::activities;
     GetCampaignVersions: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/versions" 200
-        on CAMPAIGN;
+        on CAMPAIGN => campaigns::list_versions;
     GetCampaignVersion: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/versions/{version}" 200
-        on CAMPAIGN;
+        on CAMPAIGN => campaigns::get_version;
 
     // Journeys.
     CreateJourney: POST "/v1/apps/{application-id}/journeys" 201 on PATH;
@@ -191,14 +192,14 @@ operations! {
     UpdateJourneyState: PUT "/v1/apps/{application-id}/journeys/{journey-id}/state" 200 on JOURNEY;
 
     // Templates.
-    ListTemplates: GET "/v1/templates" 200 on PATH;
+    ListTemplates: GET "/v1/templates" 200 on PATH => templates::list;
     CreateEmailTemplate: POST "/v1/templates/{template-name}/email" 201
-        on EMAIL_TEMPLATE;
-    GetEmailTemplate: GET "/v1/templates/{template-name}/email" 200 on EMAIL_TEMPLATE;
+        on EMAIL_TEMPLATE => templates::create_email;
+    GetEmailTemplate: GET "/v1/templates/{template-name}/email" 200 on EMAIL_TEMPLATE => templates::get_email;
     UpdateEmailTemplate: PUT "/v1/templates/{template-name}/email" 202
-        on EMAIL_TEMPLATE;
+        on EMAIL_TEMPLATE => templates::update_email;
     DeleteEmailTemplate: DELETE "/v1/templates/{template-name}/email" 202
-        on EMAIL_TEMPLATE;
+        on EMAIL_TEMPLATE => templates::delete_email;
     CreateInAppTemplate: POST "/v1/templates/{template-name}/inapp" 201 on IN_APP_TEMPLATE;
     GetInAppTemplate: GET "/v1/templates/{template-name}/inapp" 200 on IN_APP_TEMPLATE;
     UpdateInAppTemplate: PUT "/v1/templates/{template-name}/inapp" 202 on IN_APP_TEMPLATE;
@@ -216,23 +217,23 @@ operations! {
     UpdateVoiceTemplate: PUT "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
     DeleteVoiceTemplate: DELETE "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
     UpdateTemplateActiveVersion: PUT "/v1/templates/{template-name}/{template-type}/active-version" 200
-        on TEMPLATE;
+        on TEMPLATE => templates::set_active_version;
     ListTemplateVersions: GET "/v1/templates/{template-name}/{template-type}/versions" 200
-        on TEMPLATE;
+        on TEMPLATE => templates::list_versions;
 
     // Import and export jobs.
     CreateExportJob: POST "/v1/apps/{application-id}/jobs/export" 202 on APP;
     GetExportJobs: GET "/v1/apps/{application-id}/jobs/export" 200 on APP;
     GetExportJob: GET "/v1/apps/{application-id}/jobs/export/{job-id}" 200 on PATH;
-    CreateImportJob: POST "/v1/apps/{application-id}/jobs/import" 201 on APP;
-    GetImportJobs: GET "/v1/apps/{application-id}/jobs/import" 200 on APP;
-    GetImportJob: GET "/v1/apps/{application-id}/jobs/import/{job-id}" 200 on PATH;
+    CreateImportJob: POST "/v1/apps/{application-id}/jobs/import" 201 on APP => jobs::create_import;
+    GetImportJobs: GET "/v1/apps/{application-id}/jobs/import" 200 on APP => jobs::list_imports;
+    GetImportJob: GET "/v1/apps/{application-id}/jobs/import/{job-id}" 200 on PATH => jobs::get_import;
     GetSegmentExportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/export" 200 on SEGMENT;
     GetSegmentImportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/import" 200
-        on SEGMENT;
+        on SEGMENT => jobs::list_segment_imports;
 
     // Channels.
-    GetChannels: GET "/v1/apps/{application-id}/channels" 200 on PATH;
+    GetChannels: GET "/v1/apps/{application-id}/channels" 200 on PATH => channels::list;
     GetAdmChannel: GET "/v1/apps/{application-id}/channels/adm" 200 on PATH;
     UpdateAdmChannel: PUT "/v1/apps/{application-id}/channels/adm" 200 on PATH;
     DeleteAdmChannel: DELETE "/v1/apps/{application-id}/channels/adm" 200 on PATH;
@@ -251,10 +252,10 @@ operations! {
     GetBaiduChannel: GET "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
     UpdateBaiduChannel: PUT "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
     DeleteBaiduChannel: DELETE "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
-    GetEmailChannel: GET "/v1/apps/{application-id}/channels/email" 200 on PATH;
-    UpdateEmailChannel: PUT "/v1/apps/{application-id}/channels/email" 200 on PATH;
+    GetEmailChannel: GET "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::get_email;
+    UpdateEmailChannel: PUT "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::update_email;
     DeleteEmailChannel: DELETE "/v1/apps/{application-id}/channels/email" 200
-        on PATH;
+        on PATH => channels::delete_email;
     GetGcmChannel: GET "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
     UpdateGcmChannel: PUT "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
     DeleteGcmChannel: DELETE "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
@@ -266,7 +267,7 @@ operations! {
     DeleteVoiceChannel: DELETE "/v1/apps/{application-id}/channels/voice" 200 on PATH;
 
     // Messages.
-    SendMessages: POST "/v1/apps/{application-id}/messages" 200 on PATH;
+    SendMessages: POST "/v1/apps/{application-id}/messages" 200 on PATH => crate::messages::send;
     SendOTPMessage: POST "/v1/apps/{application-id}/otp" 200 on PATH;
     SendUsersMessages: POST "/v1/apps/{application-id}/users-messages" 200
         on MESSAGES;
@@ -274,18 +275,18 @@ operations! {
     PhoneNumberValidate: POST "/v1/phone/number/validate" 200 on PATH;
 
     // Events and the event stream.
-    PutEvents: POST "/v1/apps/{application-id}/events" 202 on PATH;
+    PutEvents: POST "/v1/apps/{application-id}/events" 202 on PATH => crate::events::put;
     PutEventStream: POST "/v1/apps/{application-id}/eventstream" 200 on PATH;
     GetEventStream: GET "/v1/apps/{application-id}/eventstream" 200 on PATH;
     DeleteEventStream: DELETE "/v1/apps/{application-id}/eventstream" 200 on PATH;
 
     // Key performance indicators.
     GetCampaignDateRangeKpi: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/kpis/daterange/{kpi-name}" 200
-        on PATH;
+        on PATH => crate::kpis::campaign;
     GetJourneyDateRangeKpi: GET "/v1/apps/{application-id}/journeys/{journey-id}/kpis/daterange/{kpi-name}" 200
-        on PATH;
+        on PATH => crate::kpis::journey;
     GetApplicationDateRangeKpi: GET "/v1/apps/{application-id}/kpis/daterange/{kpi-name}" 200
-        on PATH;
+        on PATH => crate::kpis::application;
 
     // In-app messages.
     GetInAppMessages: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}/inappmessages" 200 on APP;
@@ -298,14 +299,14 @@ operations! {
     DeleteRecommenderConfiguration: DELETE "/v1/recommenders/{recommender-id}" 200 on PATH;
 
     // Tags.
-    TagResource: POST "/v1/tags/{resource-arn}" 204 on TAGGED;
-    ListTagsForResource: GET "/v1/tags/{resource-arn}" 200 on TAGGED;
-    UntagResource: DELETE "/v1/tags/{resource-arn}" 204 on TAGGED;
+    TagResource: POST "/v1/tags/{resource-arn}" 204 on TAGGED => tags::put;
+    ListTagsForResource: GET "/v1/tags/{resource-arn}" 200 on TAGGED => tags::list;
+    UntagResource: DELETE "/v1/tags/{resource-arn}" 204 on TAGGED => tags::remove;
 
     // Plugins: our own, in the same manner.
-    ListPlugins: GET "/pinion/v1/plugins" 200 on PATH;
-    GetPlugin: GET "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
-    PutPlugin: PUT "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
-    DeletePlugin: DELETE "/pinion/v1/plugins/{plugin-name}" 200 on PATH;
-    PutPluginGrants: PUT "/pinion/v1/plugins/{plugin-name}/grants" 200 on PATH;
+    ListPlugins: GET "/pinion/v1/plugins" 200 on PATH => plugins::list;
+    GetPlugin: GET "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::get;
+    PutPlugin: PUT "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::put;
+    DeletePlugin: DELETE "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::delete;
+    PutPluginGrants: PUT "/pinion/v1/plugins/{plugin-name}/grants" 200 on PATH => plugins::put_grants;
 }

@@ -31,6 +31,9 @@ fn answer(app: &AppId, user: &UserId, endpoints: Vec<Endpoint>) -> Result<Answer
     if endpoints.is_empty() {
         return Err(Error::not_found("user", user.as_str()).into());
     }
-    let items: Vec<EndpointResponse> = endpoints.into_iter().map(|endpoint| endpoint.response(app)).collect();
+    let items: Vec<EndpointResponse> = endpoints
+        .into_iter()
+        .map(|endpoint| endpoint.response(app))
+        .collect();
     Answer::json(&json!({ "Item": items }))
 }

@@ -1,6 +1,7 @@
 //! Who asks, and whether they may.
 
 mod authorize;
+pub(crate) mod keys;
 pub mod sigv4;
 
 pub use authorize::authorize;

@@ -1,8 +1,18 @@
-//! The wire: signatures against AWS's own vectors and signer, and the table of operations against the
-//! service model.
+//! The API as clients meet it: signatures against AWS's own vectors and signer, the table of operations
+//! against the service model, and every resource through the router.
 
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking")]
 
 mod operations;
 mod oracle;
 mod vectors;
+
+mod apps;
+mod campaigns;
+mod channels;
+mod front;
+mod jobs;
+mod plugins;
+mod segments;
+mod tags;
+mod templates;

@@ -1,0 +1,275 @@
+//! Segments and their versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinion_domain::Error;
+use pinion_domain::arn::Arn;
+use pinion_domain::extension::Kind;
+use pinion_domain::id::{AppId, SegmentId, fresh_id};
+use pinion_domain::segment::{
+    SegmentDimensions, SegmentDocument, SegmentGroupList, SegmentReference, WriteSegment, check,
+};
+use pinion_store::{AppRef, Versioned, Write};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
+
+use crate::error::Result;
+use crate::extract::{Answer, Call};
+use crate::{Api, hooks, tags};
+
+/// Segments that one segment may reach through its source segments.
+const MOST_REACHABLE: usize = 200;
+
+/// `SegmentResponse`.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SegmentResponse {
+    application_id: AppId,
+    arn: String,
+    creation_date: String,
+    id: String,
+    last_modified_date: String,
+    segment_type: &'static str,
+    #[serde(flatten)]
+    document: SegmentDocument,
+    #[serde(rename = "tags")]
+    tags: BTreeMap<String, String>,
+    version: u32,
+}
+
+type Segment = Versioned<SegmentDocument>;
+
+impl SegmentResponse {
+    fn new(app: &AppRef, segment: Segment, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            application_id: app.id.clone(),
+            arn: arn(app, &segment.id),
+            creation_date: segment.creation_date,
+            last_modified_date: segment.last_modified_date,
+            segment_type: segment.document.segment_type(),
+            document: segment.document,
+            tags,
+            version: segment.version,
+            id: segment.id,
+        }
+    }
+}
+
+fn arn(app: &AppRef, id: &str) -> String {
+    Arn::new(&app.tenant, format!("apps/{}/segments/{id}", app.id)).to_string()
+}
+
+async fn answer(api: &Api, app: &AppRef, segment: Option<Segment>, id: &str) -> Result<Answer> {
+    let segment = segment.ok_or_else(|| Error::not_found("segment", id))?;
+    let tags = api.store().tags(&app.tenant, &arn(app, id)).await?;
+    Answer::json(&SegmentResponse::new(app, segment, tags))
+}
+
+pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let write: WriteSegment = call.json()?;
+    check(&write)?;
+    tags::check(&write.tags)?;
+    let id = fresh_id();
+    check_references(api, &app, None, &write).await?;
+    let document = SegmentDocument {
+        name: write.name,
+        dimensions: write.dimensions,
+        segment_groups: write.segment_groups,
+        import_definition: None,
+    };
+    let segment = api.store().create_document(&app, &id, document, "", None).await?;
+    api.store()
+        .put_tags(&app.tenant, &arn(&app, &id), write.tags)
+        .await?;
+    answer(api, &app, Some(segment), &id).await
+}
+
+pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = call.label("segment-id");
+    let segment = api.store().document(&app, id, None).await?;
+    answer(api, &app, segment, id).await
+}
+
+pub(crate) async fn get_version(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = call.label("segment-id");
+    let segment = api.store().document(&app, id, Some(call.version()?)).await?;
+    answer(api, &app, segment, id).await
+}
+
+pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let page = api
+        .store()
+        .documents::<SegmentDocument>(&app, None, &call.page()?)
+        .await?;
+    let arns: Vec<String> = page.items.iter().map(|segment| arn(&app, &segment.id)).collect();
+    let mut tags = api.store().tags_of(&app.tenant, &arns).await?;
+    Answer::page(&page.map(|segment| {
+        let tags = tags.remove(&arn(&app, &segment.id)).unwrap_or_default();
+        SegmentResponse::new(&app, segment, tags)
+    }))
+}
+
+pub(crate) async fn list_versions(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = call.label("segment-id");
+    let page = api
+        .store()
+        .document_versions::<SegmentDocument>(&app, id, &call.page()?)
+        .await?;
+    if page.items.is_empty()
+        && api
+            .store()
+            .document::<SegmentDocument>(&app, id, None)
+            .await?
+            .is_none()
+    {
+        return Err(Error::not_found("segment", id).into());
+    }
+    let tags = api.store().tags(&app.tenant, &arn(&app, id)).await?;
+    Answer::page(&page.map(|segment| SegmentResponse::new(&app, segment, tags.clone())))
+}
+
+/// Makes a new version. Without conditions in the request the old ones stay, so that a name alone can
+/// be changed; an imported segment can change nothing else.
+pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = call.label("segment-id");
+    let write: WriteSegment = call.json()?;
+    let has_conditions = write.dimensions.is_some() || write.segment_groups.is_some();
+    if has_conditions {
+        check(&write)?;
+        check_references(api, &app, Some(id), &write).await?;
+    }
+    let current = api.store().document::<SegmentDocument>(&app, id, None).await?;
+    let imported = current.is_some_and(|segment| segment.document.import_definition.is_some());
+    // Members of an imported segment belong to its version, so a new name makes no new one.
+    let how = if imported {
+        Write::OverwriteLatest
+    } else {
+        Write::NewVersion { activate: true }
+    };
+    let segment = api
+        .store()
+        .update_document(&app, id, how, move |segment: Segment| {
+            let mut document = segment.document;
+            if has_conditions {
+                if document.import_definition.is_some() {
+                    return Err(Error::invalid(
+                        "Dimensions",
+                        "an imported segment is what its file says; import again to change it",
+                    ));
+                }
+                document.dimensions = write.dimensions.clone();
+                document.segment_groups = write.segment_groups.clone();
+            }
+            document.name = write.name.clone().or(document.name);
+            Ok((document, segment.state, segment.due_at))
+        })
+        .await?;
+    answer(api, &app, segment, id).await
+}
+
+pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = call.label("segment-id");
+    let tags = tags::take(api, &app.tenant, &arn(&app, id)).await?;
+    let segment = api
+        .store()
+        .delete_document::<SegmentDocument>(&app, id, None)
+        .await?;
+    let segment = segment.ok_or_else(|| Error::not_found("segment", id))?;
+    Answer::json(&SegmentResponse::new(&app, segment, tags))
+}
+
+/// Other segments and plugins that a segment names must be there, and no segment may lead to itself:
+/// it would be evaluated for ever.
+async fn check_references(api: &Api, app: &AppRef, own: Option<&str>, write: &WriteSegment) -> Result<()> {
+    for (field, plugin) in plugins(write) {
+        hooks::check_plugin(
+            &**api.plugins(),
+            &app.tenant.account,
+            &plugin,
+            Kind::Predicate,
+            &field,
+        )?;
+    }
+    let mut waiting: Vec<(String, SegmentReference)> = sources(write.segment_groups.as_ref());
+    let mut seen: BTreeSet<(SegmentId, Option<u32>)> = BTreeSet::new();
+    while let Some((field, reference)) = waiting.pop() {
+        // A pinned version may name the segment: it was written before this one.
+        if own == Some(reference.id.as_str()) && reference.version.is_none() {
+            return Err(Error::invalid(field, "leads back to the segment itself").into());
+        }
+        if !seen.insert((reference.id.clone(), reference.version)) {
+            continue;
+        }
+        if seen.len() > MOST_REACHABLE {
+            return Err(Error::LimitExceeded(format!(
+                "the segment leads to more than {MOST_REACHABLE} others"
+            ))
+            .into());
+        }
+        let source = api
+            .store()
+            .document::<SegmentDocument>(app, reference.id.as_str(), reference.version)
+            .await?
+            .ok_or_else(|| Error::invalid(&field, format!("there is no segment {}", reference.id)))?;
+        let next = sources(source.document.segment_groups.as_ref());
+        waiting.extend(next.into_iter().map(|(_, reference)| (field.clone(), reference)));
+    }
+    Ok(())
+}
+
+fn sources(groups: Option<&SegmentGroupList>) -> Vec<(String, SegmentReference)> {
+    let groups = groups.into_iter().flat_map(|list| &list.groups).enumerate();
+    groups
+        .flat_map(|(group_no, group)| {
+            group
+                .source_segments
+                .iter()
+                .enumerate()
+                .map(move |(source_no, source)| {
+                    let field = format!("SegmentGroups.Groups[{group_no}].SourceSegments[{source_no}]");
+                    (field, source.clone())
+                })
+        })
+        .collect()
+}
+
+/// The plugins that a segment's attributes name, with the path of each.
+fn plugins(write: &WriteSegment) -> Vec<(String, String)> {
+    let of = |dimensions: &SegmentDimensions, path: String| -> Vec<(String, String)> {
+        let names = dimensions.attributes.iter().flat_map(BTreeMap::keys);
+        names
+            .filter_map(|name| Some((name, name.strip_prefix("plugin:")?)))
+            .map(|(name, plugin)| (format!("{path}.Attributes.{name}"), plugin.to_owned()))
+            .collect()
+    };
+    let groups = write
+        .segment_groups
+        .iter()
+        .flat_map(|list| &list.groups)
+        .enumerate();
+    let grouped = groups.flat_map(|(group_no, group)| {
+        group
+            .dimensions
+            .iter()
+            .enumerate()
+            .flat_map(move |(no, dimensions)| {
+                of(
+                    dimensions,
+                    format!("SegmentGroups.Groups[{group_no}].Dimensions[{no}]"),
+                )
+            })
+    });
+    let single = write
+        .dimensions
+        .iter()
+        .flat_map(|dimensions| of(dimensions, "Dimensions".to_owned()));
+    single.chain(grouped).collect()
+}
