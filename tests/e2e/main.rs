@@ -1,0 +1,6 @@
+//! Stories told through the whole server: in this process, and with the real binary where it must die.
+
+mod bad_input;
+mod harness;
+mod restart;
+mod send;

@@ -1,0 +1,239 @@
+//! A campaign from its segment to its receipts.
+
+use std::collections::BTreeSet;
+
+use pinion_domain::campaign::{CampaignStatus, Treatment, WriteTreatment};
+use pinion_domain::delivery::SuppressionReason;
+use pinion_domain::endpoint::EndpointRequest;
+use pinion_domain::channel::ChannelType;
+use pinion_domain::kpi::Metric;
+use pinion_engine::kpi;
+use pinion_store::{Lane, RollupFilter, RunState, Scope, Upsert};
+use jiff::Timestamp;
+
+use crate::harness::{
+    Server, campaign, everybody, finished, outcomes, people, run_when, schedule, sink, smtp_settings, until,
+};
+
+const HTML: &str = "<html><body><p>Hi {{Attributes.number}}</p>\
+    <a href=\"https://shop.example.com/?a=1&amp;b=2\">Shop</a></body></html>";
+
+/// GET or POST by hand: links need no signature.
+async fn fetch(method: &str, url: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer[9..12].parse().unwrap(), answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
+    let outbox = sink().await;
+    let server = Server::start(smtp_settings(outbox.smtp_address())).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 30, |n| match n {
+        0 => "bounce+0@example.com".to_owned(),
+        1 => "reject+1@example.com".to_owned(),
+        _ => format!("person{n}@example.com"),
+    })
+    .await;
+    let update = |id: &str, request: EndpointRequest| vec![Upsert { id: id.into(), request }];
+    let opt_out = EndpointRequest { opt_out: Some("ALL".into()), ..Default::default() };
+    store.upsert_endpoints(&app, Lane::Interactive, update("e2", opt_out)).await.unwrap();
+    store
+        .suppress(&app.tenant, None, ChannelType::Email, "PERSON3@example.com", SuppressionReason::Complaint)
+        .await
+        .unwrap();
+    let segment = everybody(store, &app).await;
+    let inactive = EndpointRequest { endpoint_status: Some("INACTIVE".into()), ..Default::default() };
+    store.upsert_endpoints(&app, Lane::Interactive, update("e4", inactive)).await.unwrap();
+
+    let id = schedule(store, &app, campaign(segment.clone(), HTML)).await;
+    let run = finished(store, &app, &id).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.detail);
+    assert_eq!(
+        outcomes(store, &app, &run).await,
+        [
+            ("ACCEPTED", 25),
+            ("ENDPOINT_INACTIVE", 1),
+            ("ENDPOINT_OPT_OUT", 1),
+            ("HARD_BOUNCE", 1),
+            ("REJECTED", 1),
+            ("SUPPRESSED_COMPLAINT", 1),
+        ]
+    );
+    let found = until("the campaign to complete", async || {
+        let campaign = store
+            .document::<pinion_domain::campaign::CampaignDocument>(Scope::from(&app), id.as_str(), None)
+            .await
+            .unwrap()
+            .unwrap();
+        (campaign.state == CampaignStatus::Completed.as_str()).then_some(campaign)
+    })
+    .await;
+    assert_eq!(found.due_at, None);
+
+    let messages = outbox.messages(0, 100).messages;
+    assert_eq!(messages.len(), 25);
+    let message = &messages[0];
+    let number = message.to[0].trim_start_matches("person").split('@').next().unwrap().to_owned();
+    assert_eq!(message.subject, format!("Hello {number}"));
+    let header = |name: &str| {
+        let found = message.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    assert_eq!(header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+
+    // The pixel twice, the link once, and the link leads where it should.
+    let pixel = message.images.iter().find(|image| image.contains("/t/o/")).unwrap();
+    assert_eq!(fetch("GET", pixel).await.0, 200);
+    assert_eq!(fetch("GET", pixel).await.0, 200);
+    let link = message.links.iter().find(|link| link.contains("/t/c/")).unwrap();
+    let (status, answer) = fetch("GET", link).await;
+    assert_eq!(status, 302);
+    assert!(answer.contains("location: https://shop.example.com/?a=1&b=2\r\n"), "{answer}");
+    // A changed token leads nowhere.
+    let changed = format!("{}A", link.trim_end_matches('A'));
+    assert_eq!(fetch("GET", &changed).await.0, 404);
+
+    // Looking does not unsubscribe; one click does.
+    let unsubscribe = header("List-Unsubscribe").trim_matches(['<', '>']).to_owned();
+    assert_eq!(fetch("GET", &unsubscribe).await.0, 200);
+    let address = message.to[0].as_str();
+    let suppressed = async || store.suppressed(&app, ChannelType::Email, &[address]).await.unwrap()[0];
+    assert_eq!(suppressed().await, None);
+    assert_eq!(fetch("POST", &unsubscribe).await.0, 200);
+    assert_eq!(fetch("POST", &unsubscribe).await.0, 200);
+    assert_eq!(suppressed().await, Some(SuppressionReason::Unsubscribed));
+    let bounced = store.suppressed(&app, ChannelType::Email, &["bounce+0@example.com"]).await.unwrap()[0];
+    assert_eq!(bounced, Some(SuppressionReason::Bounce));
+
+    // Rollups are what counting gives.
+    let filter = RollupFilter { runs: Some(vec![run.no]), from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX };
+    let rolled: u64 = store.ledger_rollup(&app, filter.clone()).await.unwrap().iter().map(|count| count.count).sum();
+    assert_eq!(rolled, 30);
+    let events = store.event_rollup(&app, filter).await.unwrap();
+    let count = |metric| events.iter().filter(|count| count.metric == metric).map(|count| count.count).sum::<u64>();
+    let wanted = [
+        (Metric::Opened, 2),
+        (Metric::UniqueOpened, 1),
+        (Metric::Clicked, 1),
+        (Metric::UniqueClicked, 1),
+        (Metric::Unsubscribed, 1),
+    ];
+    for (metric, expected) in wanted {
+        assert_eq!(count(metric), expected, "{metric:?}");
+    }
+    let now = store.clock().now();
+    let kpi = async |name| kpi::campaign(store, &app, &id, name, Timestamp::UNIX_EPOCH, now).await.unwrap()[0].value;
+    assert_eq!(kpi("unique-deliveries").await, 25.0);
+    assert_eq!(kpi("attempted-deliveries-grouped-by-campaign-activity").await, 27.0);
+    assert_eq!(kpi("hard-bounce-rate").await, 1.0 / 27.0);
+    assert_eq!(kpi("email-open-rate").await, 1.0 / 25.0);
+
+    // The next campaign leaves out those who may not be written to any more.
+    let second = schedule(store, &app, campaign(segment, HTML)).await;
+    let run = finished(store, &app, &second).await;
+    let second = outcomes(store, &app, &run).await;
+    assert!(second.contains(&("SUPPRESSED_UNSUBSCRIBED", 1)), "{second:?}");
+    assert!(second.contains(&("SUPPRESSED_BOUNCE", 1)), "{second:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn treatments_and_holdout_share_a_segment() {
+    let outbox = sink().await;
+    let server = Server::start(smtp_settings(outbox.smtp_address())).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 1_000, |n| format!("person{n}@example.com")).await;
+    let segment = everybody(store, &app).await;
+    let mut document = campaign(segment.clone(), "<p>default</p>");
+    document.holdout_percent = Some(20);
+    let other = campaign(segment, "<p>other</p>").message_configuration;
+    document.additional_treatments = vec![Treatment {
+        id: "t1".into(),
+        treatment: WriteTreatment { size_percent: 40, message_configuration: other, ..Default::default() },
+    }];
+    let id = schedule(store, &app, document).await;
+    let run = finished(store, &app, &id).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.detail);
+    let counts = store.ledger_counts(&app, run.no).await.unwrap();
+    let of = |treatment: u8| counts.iter().filter(|count| count.0 == treatment).map(|count| count.2).sum::<u64>();
+    assert_eq!((of(0), of(1), of(255)), (run.treatment_totals[0], run.treatment_totals[1], run.holdout_total));
+    assert_eq!(of(0) + of(1) + of(255), 1_000);
+    for (share, expected) in [(of(0), 400_u64), (of(1), 400), (of(255), 200)] {
+        assert!(share.abs_diff(expected) < 60, "{share} instead of about {expected}");
+    }
+    let mails = outbox.messages(0, 1_000).messages;
+    let others = mails.iter().filter(|mail| mail.raw.contains("other")).count() as u64;
+    assert_eq!((mails.len() as u64, others), (of(0) + of(1), of(1)));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_run_stops_and_opt_outs_during_the_pause_count() {
+    let outbox = sink().await;
+    let mut environment = smtp_settings(outbox.smtp_address());
+    environment.push(("PINION_BINDINGS__EMAIL__RATE".to_owned(), "200".to_owned()));
+    let server = Server::start(environment).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 1_000, |n| format!("person{n}@example.com")).await;
+    let segment = everybody(store, &app).await;
+    let id = schedule(store, &app, campaign(segment, HTML)).await;
+    let run = run_when(store, &app, &id, "the run to begin", |run| run.state == RunState::Running).await;
+    until("some mail", async || (outbox.counters().mails > 50).then_some(())).await;
+    store.set_run_state(run.no, RunState::Paused, None).await.unwrap();
+
+    // What was handed over may go; then nothing moves.
+    let settled = until("sending to settle", async || {
+        let before = outbox.counters().mails;
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        (outbox.counters().mails == before).then_some(before)
+    })
+    .await;
+    assert!(settled < 1_000);
+    let reached: BTreeSet<String> = outbox.messages(0, 2_000).messages.iter().map(|mail| mail.to[0].clone()).collect();
+    let late: Vec<u32> = (0..1_000).filter(|n| !reached.contains(&format!("person{n}@example.com"))).take(20).collect();
+    let updates = late
+        .iter()
+        .map(|n| Upsert {
+            id: format!("e{n}").into(),
+            request: EndpointRequest { opt_out: Some("ALL".into()), ..Default::default() },
+        })
+        .collect();
+    store.upsert_endpoints(&app, Lane::Interactive, updates).await.unwrap();
+    store.set_run_state(run.no, RunState::Running, None).await.unwrap();
+    server.running.engine().wake();
+    let run = finished(store, &app, &id).await;
+    assert_eq!(outcomes(store, &app, &run).await, [("ACCEPTED", 980), ("ENDPOINT_OPT_OUT", 20)]);
+    let mails = outbox.messages(0, 2_000).messages;
+    assert_eq!(mails.len(), 980);
+    assert!(late.iter().all(|n| !mails.iter().any(|mail| mail.to[0] == format!("person{n}@example.com"))));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_tried_again_with_the_same_id() {
+    let outbox = sink().await;
+    let mut environment = smtp_settings(outbox.smtp_address());
+    environment.push(("PINION_ENGINE__RETRY_FIRST_SECONDS".to_owned(), "0.1".to_owned()));
+    let server = Server::start(environment).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 10, |n| format!("defer+{n}@example.com")).await;
+    let segment = everybody(store, &app).await;
+    let id = schedule(store, &app, campaign(segment, HTML)).await;
+    let run = finished(store, &app, &id).await;
+    assert_eq!(outcomes(store, &app, &run).await, [("ACCEPTED", 10)]);
+    assert_eq!(outbox.counters().deferred, 10);
+    let rows = store.ledger(&app, run.no, None, 100).await.unwrap();
+    assert!(rows.iter().all(|row| row.attempts == 2), "{rows:?}");
+    server.stop().await;
+}
