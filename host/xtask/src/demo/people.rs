@@ -104,7 +104,7 @@ const BROKEN: [(u64, &[u8]); 8] = [
     (2_345, b"broken-2,EMAIL,too.short@readers.test"),
     (3_999, b"broken-3,PIGEON,coo@readers.test,NONE,ACTIVE,,,,1,en-GB,,,b3,,,"),
     (4_321, b"broken-4,EMAIL,b4@readers.test,NONE,ACTIVE,,,,plenty,en-GB,,,b4,,,"),
-    (5_555, b",EMAIL,,NONE,ACTIVE,,,,1,en-GB,,,b5,,,"),
+    (5_555, b",EMAIL,,NONE,ACTIVE,,,,1,en-GB,,,,,,"),
     (6_789, b"broken-6,EMAIL,b6@readers.test,NONE,ACTIVE,,,,1,en-GB,K\xf6ln,DE,b6,,,"),
     (8_080, b"broken-7,EMAIL,b7@readers.test,PERHAPS,ACTIVE,,,,1,en-GB,,,b7,,,"),
     (9_876, b"broken-8,EMAIL,b8@readers.test,NONE,ACTIVE,,,,1,en-GB,,,b8,,,\"a title of more than a hundred \

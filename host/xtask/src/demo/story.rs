@@ -234,8 +234,8 @@ fn events(server: &Server, screen: &Screen, path: &str) -> Result<()> {
 }
 
 fn segment(server: &Server, screen: &Screen, path: &str) -> Result<String> {
-    let score = json!({ "min": 0.8, "weights": { "book.viewed": 1, "_monetization.purchase": 5 } });
-    let interests = ["crime", "travel", "sea stories"];
+    let score = json!({ "min": 0.4, "weights": { "book.viewed": 1, "_monetization.purchase": 5 } });
+    let interests = ["crime", "history", "sea stories", "travel"];
     let segment = json!({
         "Name": "Seafarers who still come by",
         "Dimensions": {
