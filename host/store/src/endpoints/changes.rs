@@ -55,6 +55,9 @@ pub struct UserChange {
     pub document: Option<UserDocument>,
 }
 
+/// Seq, rev, id, user, whether there is an address, document.
+type EndpointRow = (i64, i64, Option<String>, Option<String>, i16, String);
+
 impl Store {
     /// All endpoints and users whose last change lies in `after < rev <= upto`: about `limit` of each, and
     /// never a part of a revision. Call again with `upto` while there is `more`. Nothing is missed: `upto`
@@ -92,17 +95,16 @@ impl Store {
     }
 
     async fn changed_endpoints(&self, app: &AppRef, after: i64, upto: i64) -> Result<Vec<EndpointChange>> {
-        let rows: Vec<(i64, i64, Option<String>, Option<String>, i16, String)> =
-            read!(self.inner.main.pools, |db| sqlx::query_as(
-                "select seq, rev, endpoint_id, user_id,
+        let rows: Vec<EndpointRow> = read!(self.inner.main.pools, |db| sqlx::query_as(
+            "select seq, rev, endpoint_id, user_id,
                         cast(case when address_sealed is null then 0 else 1 end as smallint), document
                  from endpoint where app_no = $1 and rev > $2 and rev <= $3 order by rev, seq"
-            )
-            .bind(app.no)
-            .bind(after)
-            .bind(upto)
-            .fetch_all(db)
-            .await)?;
+        )
+        .bind(app.no)
+        .bind(after)
+        .bind(upto)
+        .fetch_all(db)
+        .await)?;
         rows.into_iter()
             .map(|(seq, rev, id, user_id, has_address, document)| {
                 let live = match id {

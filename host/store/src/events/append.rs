@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use pinion_domain::id::MessageId;
 use pinion_domain::kpi::Metric;
 use roaring::RoaringBitmap;
 
@@ -272,7 +273,7 @@ async fn insert_events(tx: &mut Tx, day: i32, writer: i64, events: &[(i64, &NewE
                         .add(event.at.as_millisecond());
                     binds.add(now).add(event.run_no).add(i16::from(event.treatment));
                     binds
-                        .add(event.message_id.as_ref().map(|id| id.as_str()))
+                        .add(event.message_id.as_ref().map(MessageId::as_str))
                         .add(event.document.to_string());
                 })
                 .await
@@ -296,7 +297,7 @@ async fn insert_events(tx: &mut Tx, day: i32, writer: i64, events: &[(i64, &NewE
             .bind(events.iter().map(|(_, event)| event.at.as_millisecond()).collect::<Vec<_>>())
             .bind(events.iter().map(|(_, event)| event.run_no).collect::<Vec<_>>())
             .bind(events.iter().map(|(_, event)| i16::from(event.treatment)).collect::<Vec<_>>())
-            .bind(events.iter().map(|(_, event)| event.message_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+            .bind(events.iter().map(|(_, event)| event.message_id.as_ref().map(MessageId::as_str)).collect::<Vec<_>>())
             .bind(events.iter().map(|(_, event)| event.document.to_string()).collect::<Vec<_>>())
             .execute(&mut *db)
             .await?;

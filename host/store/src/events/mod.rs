@@ -104,6 +104,9 @@ struct Row {
     document: String,
 }
 
+/// Treatment, type, time, seq and message of an event.
+type CountedRow = (i16, String, i64, Option<i64>, Option<String>);
+
 impl Store {
     /// Appends events and counts them, in one change; tells how many were new. They are durable, counted and
     /// summed up once this answers.
@@ -265,15 +268,14 @@ impl Store {
 
     /// A run's events by counting all that are stored: slow, and what the rollup must equal.
     pub async fn event_counts_by_counting(&self, app: &AppRef, run_no: i64) -> Result<Vec<EventCount>> {
-        let rows: Vec<(i16, String, i64, Option<i64>, Option<String>)> =
-            read!(self.inner.events.pools, |db| sqlx::query_as(
-                "select treatment, event_type, at, seq, message_id from event
+        let rows: Vec<CountedRow> = read!(self.inner.events.pools, |db| sqlx::query_as(
+            "select treatment, event_type, at, seq, message_id from event
                  where app_no = $1 and run_no = $2 order by event_no"
-            )
-            .bind(app.no)
-            .bind(run_no)
-            .fetch_all(db)
-            .await)?;
+        )
+        .bind(app.no)
+        .bind(run_no)
+        .fetch_all(db)
+        .await)?;
         let mut counts: BTreeMap<(u8, i64, Metric), u64> = BTreeMap::new();
         let mut seen = HashSet::new();
         for (treatment, event_type, at, seq, message_id) in rows {
