@@ -77,7 +77,7 @@ impl Store {
                 },
             )
             .await?;
-        ChannelRow::of(row)
+        ChannelRow::of(&row)
     }
 
     /// A channel, if it was ever enabled.
@@ -91,7 +91,7 @@ impl Store {
         .bind(channel_type.as_str())
         .fetch_optional(db)
         .await)?;
-        row.map(ChannelRow::of).transpose()
+        row.as_ref().map(ChannelRow::of).transpose()
     }
 
     /// All channels of an application, by type.
@@ -104,7 +104,7 @@ impl Store {
         .bind(app.no)
         .fetch_all(db)
         .await)?;
-        rows.into_iter().map(ChannelRow::of).collect()
+        rows.iter().map(ChannelRow::of).collect()
     }
 
     /// Removes a channel and tells what it was.
@@ -122,7 +122,7 @@ impl Store {
                 |tx, (app_no, channel_type)| Box::pin(delete(tx, *app_no, *channel_type)),
             )
             .await?;
-        row.map(ChannelRow::of).transpose()
+        row.as_ref().map(ChannelRow::of).transpose()
     }
 }
 
@@ -138,7 +138,7 @@ async fn delete(tx: &mut Tx, app_no: i64, channel_type: ChannelType) -> Result<O
 }
 
 impl ChannelRow {
-    fn of(row: Row) -> Result<Self> {
+    fn of(row: &Row) -> Result<Self> {
         Ok(Self {
             channel_type: row
                 .channel_type

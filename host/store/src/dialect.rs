@@ -101,7 +101,7 @@ impl Connector {
             match self.connect().await {
                 Ok(connection) => connection.close().await,
                 Err(error) => {
-                    warn!(%error, "the log was not moved into the database; the next start does it")
+                    warn!(%error, "the log was not moved into the database; the next start does it");
                 }
             }
         }

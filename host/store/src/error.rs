@@ -47,6 +47,7 @@ pub enum Error {
 
 impl Error {
     /// A stored value cannot be read.
+    #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands errors over")]
     pub(crate) fn corrupt(what: impl Into<String>, detail: impl ToString) -> Self {
         Self::Corrupt {
             what: what.into(),

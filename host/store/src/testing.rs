@@ -7,7 +7,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::{env, fs};
@@ -184,8 +184,8 @@ fn temporary_folder() -> TempDir {
 
 struct Cluster {
     url: String,
-    /// The script below waits for its end, which comes with ours.
-    _alive: ChildStdin,
+    /// Runs the script below, which waits for the end of its input; that comes with ours.
+    _keeper: Child,
 }
 
 /// Starts a cluster and stops it when its input ends. PostgreSQL does not run as root.
@@ -221,7 +221,6 @@ fn cluster() -> &'static Cluster {
             .stderr(fs::File::create(folder.join("setup.log")).expect("the folder can be written"))
             .spawn()
             .expect("a shell can be started");
-        let alive = child.stdin.take().expect("its input is a pipe");
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output)
@@ -235,7 +234,7 @@ fn cluster() -> &'static Cluster {
         );
         Cluster {
             url: format!("postgres://postgres@localhost/postgres?host={}", folder.display()),
-            _alive: alive,
+            _keeper: child,
         }
     })
 }
