@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::plugins;
 use crate::workspace::{cargo, output, run as run_program};
 
-/// Licences of code that may become part of the server. Weak copyleft ends at its own files.
+/// Licences of code that may become part of the server; a copyleft one is looked at by people first.
 const LICENCES: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -18,7 +18,6 @@ const LICENCES: &[&str] = &[
     "ISC",
     "MIT",
     "MIT-0",
-    "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

@@ -86,7 +86,8 @@ fn browser() -> Result<()> {
     let modules = node_folder()?;
     let chromium = CHROMIUM.get()?;
     let mut node = Command::new(NODE.get()?);
-    node.args(["--test", "--test-reporter=spec"]).arg(root().join("tests/browser/pages.test.js"));
+    node.args(["--test", "--test-reporter=spec"])
+        .arg(root().join("tests/browser/pages.test.js"));
     node.env("NODE_PATH", modules).env("CHROMIUM", chromium);
     node.env("PINION", server).env("PINION_OUT", out("browser")?);
     run_program(&mut node)
