@@ -101,7 +101,7 @@ async fn bad_json_names_the_member() {
     for (path, body, expected) in [
         ("/v1/apps", r#"{"Name": 7}"#, "Name: invalid type"),
         ("/v1/apps", r"{}", "missing field `Name`"),
-        ("/v1/apps", r#"{"Name":"#, "request body: EOF"),
+        ("/v1/apps", r#"{"Name":"#, "Name: EOF while parsing"),
         (
             "/v1/apps",
             r#"{"Name":"a"} b"#,

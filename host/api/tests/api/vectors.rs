@@ -12,11 +12,24 @@ use pinion_domain::clock::parse_iso;
 use serde_json::Value;
 
 fn suite() -> PathBuf {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
+    let cargo = |arguments: &[&str]| {
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap()
+    };
+    // Unless told the platform, cargo wants the sources of all platforms' dependencies.
+    let version = String::from_utf8(cargo(&["-vV"]).stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let metadata = cargo(&[
+        "metadata",
+        "--format-version=1",
+        "--offline",
+        "--locked",
+        "--filter-platform",
+        host.unwrap(),
+    ]);
     assert!(
         metadata.status.success(),
         "{}",
