@@ -2,5 +2,7 @@
 
 mod bad_input;
 mod harness;
+mod plugins;
 mod restart;
 mod send;
+mod storage;
