@@ -9,16 +9,13 @@ use pinion_domain::clock::iso;
 use pinion_domain::delivery::{Outcome, Reason, activity_id};
 use pinion_domain::id::{AppId, CampaignId};
 use pinion_domain::page::Page;
-use pinion_store::{AppRef, Count, RollupFilter, Run, RunState};
+use pinion_store::{AppRef, Count, LedgerRow, RollupFilter, Run, RunState};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
-
-/// The treatment number that the ledger gives the holdout.
-const HOLDOUT: u8 = 255;
 
 /// `ActivityResponse`, and beside AWS's members a sentence why a run failed.
 #[skip_serializing_none]
@@ -86,9 +83,9 @@ fn of_run(app: &AppRef, run: &Run, campaign: &CampaignDocument, counts: &[Count]
     numbered
         .map(|(total, number)| {
             // The holdout belongs to no treatment; it is told with the campaign's own.
-            let mine = counts
-                .iter()
-                .filter(|count| count.treatment == number || (number == 0 && count.treatment == HOLDOUT));
+            let mine = counts.iter().filter(|count| {
+                count.treatment == number || (number == 0 && count.treatment == LedgerRow::HOLDOUT)
+            });
             let mut accepted = 0;
             let mut skips: BTreeMap<&'static str, u64> = BTreeMap::new();
             for count in mine {

@@ -1,9 +1,14 @@
 //! Campaigns: written, paused, looked at.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pinion_api::testing::TestApi;
+use pinion_domain::clock::Clock;
+use pinion_domain::delivery::{Reason, run_id};
 use pinion_domain::extension::fake::{FakeChannel, FakePlugins};
+use pinion_domain::id::Tenant;
+use pinion_store::{AppRef, BatchCommit, LedgerRow, NewRun, RunState};
 use serde_json::{Value, json};
 
 /// An application with a segment and a template.
@@ -274,4 +279,125 @@ async fn campaigns_that_cannot_be_are_refused() {
     let mut custom = campaign(&segment);
     custom["CustomDeliveryConfiguration"] = json!({ "DeliveryUri": "plugin:mailer" });
     api.post(&all, custom).await.json(201);
+}
+
+async fn app_ref(api: &TestApi, app: &str) -> AppRef {
+    let tenant = Tenant {
+        account: api.store.default_account().await.unwrap(),
+        region: "eu-west-1".into(),
+    };
+    api.store.app(&tenant, &app.into()).await.unwrap().unwrap()
+}
+
+/// A run of four recipients: one in the holdout, two for the campaign's message, one for a treatment.
+async fn run(api: &TestApi, app: &AppRef, campaign: &str) -> i64 {
+    let now = api.clock.now();
+    let run = NewRun {
+        id: run_id(&campaign.into(), now),
+        campaign: campaign.into(),
+        campaign_version: 1,
+        scheduled: now,
+        parent: None,
+        pins: json!({}),
+        recipients: (1..=4).collect(),
+        treatment_totals: vec![2, 1],
+        holdout_total: 1,
+        chunk_size: 10,
+        deadline: None,
+    };
+    api.store.create_run(app, run).await.unwrap().unwrap().no
+}
+
+#[tokio::test]
+async fn activities_tell_what_each_run_did_with_each_treatment() {
+    let api = TestApi::new().await;
+    let (app, segment) = shop(&api).await;
+    let all = format!("/v1/apps/{app}/campaigns");
+    let mut write = campaign(&segment);
+    write["AdditionalTreatments"] =
+        json!([{ "SizePercent": 25, "TemplateConfiguration": write["TemplateConfiguration"] }]);
+    let made = api.post(&all, write).await.json(201);
+    let id = made["Id"].as_str().unwrap();
+    let app = app_ref(&api, &app).await;
+    run(&api, &app, id).await;
+    let (_, chunk) = api
+        .store
+        .claim_chunk(Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
+    let row = |seq, treatment, reason| LedgerRow {
+        seq,
+        treatment,
+        reason,
+        at: api.clock.now(),
+        provider_id: None,
+        detail: None,
+        attempts: 1,
+    };
+    let commit = BatchCommit {
+        cursor: 4,
+        done: true,
+        rows: vec![
+            row(1, LedgerRow::HOLDOUT, Reason::TreatmentHoldout),
+            row(2, 0, Reason::Accepted),
+            row(3, 0, Reason::EndpointOptOut),
+            row(4, 1, Reason::Accepted),
+        ],
+        retries: Vec::new(),
+        suppress: Vec::new(),
+        accepted_sketch: None,
+    };
+    api.store.commit_batch(&app, &chunk, commit).await.unwrap();
+    api.store.complete_runs().await.unwrap();
+
+    let activities = api.get(&format!("{all}/{id}/activities")).await.json(200);
+    let show = |activity: &Value| {
+        json!([
+            activity["TreatmentId"],
+            activity["State"],
+            activity["Result"],
+            activity["SuccessfulEndpointCount"],
+            activity["TotalEndpointCount"],
+            activity["ExecutionMetrics"],
+        ])
+    };
+    let shown: Vec<_> = activities["Item"].as_array().unwrap().iter().map(show).collect();
+    let skips = json!({ "ENDPOINT_OPT_OUT": "1", "TREATMENT_HOLDOUT": "1" });
+    let second = &made["AdditionalTreatments"][0]["Id"];
+    assert_eq!(
+        shown,
+        [
+            json!(["0", "COMPLETED", "SUCCESS", 1, 2, skips]),
+            json!([second, "COMPLETED", "SUCCESS", 1, 1, {}]),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pausing_holds_the_run_under_way_and_deleting_ends_it() {
+    let api = TestApi::new().await;
+    let (app, segment) = shop(&api).await;
+    let all = format!("/v1/apps/{app}/campaigns");
+    let made = api.post(&all, campaign(&segment)).await.json(201);
+    let id = made["Id"].as_str().unwrap();
+    let path = format!("{all}/{id}");
+    let run_no = run(&api, &app_ref(&api, &app).await, id).await;
+    let state = async || api.store.run(run_no).await.unwrap().unwrap().1.state;
+
+    let paused = api.put(&path, json!({ "IsPaused": true })).await.json(200);
+    assert_eq!(paused["State"]["CampaignStatus"], "PAUSED");
+    assert_eq!(state().await, RunState::Paused);
+    assert!(
+        api.store
+            .claim_chunk(Duration::from_secs(60))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let resumed = api.put(&path, json!({ "IsPaused": false })).await.json(200);
+    assert_eq!(resumed["State"]["CampaignStatus"], "EXECUTING");
+    assert_eq!(state().await, RunState::Running);
+    api.delete(&path).await.json(200);
+    assert_eq!(state().await, RunState::Cancelled);
 }
