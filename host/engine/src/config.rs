@@ -80,7 +80,12 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { first: Duration::from_secs(10), factor: 4, longest: Duration::from_secs(3_600), attempts: 6 }
+        Self {
+            first: Duration::from_secs(10),
+            factor: 4,
+            longest: Duration::from_secs(3_600),
+            attempts: 6,
+        }
     }
 }
 
@@ -103,15 +108,30 @@ impl ServerBinding {
     pub fn of_settings(plugin: String, settings: serde_json::Value) -> Self {
         let mut grants = Vec::new();
         let text = |key: &str| settings.get(key).and_then(serde_json::Value::as_str);
-        if let (Some(host), Some(port)) = (text("host"), settings.get("port").and_then(serde_json::Value::as_u64)) {
-            grants.extend(u16::try_from(port).ok().map(|port| Grant::exact("smtp", host, port)));
+        if let (Some(host), Some(port)) = (
+            text("host"),
+            settings.get("port").and_then(serde_json::Value::as_u64),
+        ) {
+            grants.extend(
+                u16::try_from(port)
+                    .ok()
+                    .map(|port| Grant::exact("smtp", host, port)),
+            );
         }
         if let Some(url) = text("url").and_then(|url| Url::parse(url).ok())
             && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
         {
             grants.push(Grant::exact(url.scheme(), host, port));
         }
-        Self { binding: Binding { plugin, settings, grants }, rate: None, delivery: Delivery::default() }
+        Self {
+            binding: Binding {
+                plugin,
+                settings,
+                grants,
+            },
+            rate: None,
+            delivery: Delivery::default(),
+        }
     }
 }
 
@@ -138,9 +158,15 @@ mod tests {
 
     #[test]
     fn a_binding_opens_the_host_of_its_settings() {
-        let smtp = ServerBinding::of_settings("email-smtp".into(), serde_json::json!({"host": "::1", "port": 25}));
+        let smtp = ServerBinding::of_settings(
+            "email-smtp".into(),
+            serde_json::json!({"host": "::1", "port": 25}),
+        );
         assert!(smtp.binding.grants[0].allows("smtp", "::1", 25) && smtp.binding.grants[0].allows_private());
-        let hook = ServerBinding::of_settings("webhook".into(), serde_json::json!({"url": "http://127.0.0.1:9/x"}));
+        let hook = ServerBinding::of_settings(
+            "webhook".into(),
+            serde_json::json!({"url": "http://127.0.0.1:9/x"}),
+        );
         assert!(hook.binding.grants[0].allows("http", "127.0.0.1", 9));
     }
 }

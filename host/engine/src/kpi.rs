@@ -21,30 +21,106 @@ use crate::Result;
 
 /// What an application's KPI may be called.
 const APPLICATION: &[(&str, Formula, &[Group])] = &[
-    ("successful-delivery-rate", Formula::DeliveryRate, &[Group::None, Group::Date]),
+    (
+        "successful-delivery-rate",
+        Formula::DeliveryRate,
+        &[Group::None, Group::Date],
+    ),
     ("successful-deliveries", Formula::Deliveries, &[Group::Campaign]),
-    ("email-open-rate", Formula::OpenRate, &[Group::None, Group::Campaign]),
+    (
+        "email-open-rate",
+        Formula::OpenRate,
+        &[Group::None, Group::Campaign],
+    ),
     ("push-open-rate", Formula::NoData, &[Group::None, Group::Campaign]),
-    ("unique-deliveries", Formula::UniqueDeliveries, &[Group::None, Group::Campaign, Group::Date]),
+    (
+        "unique-deliveries",
+        Formula::UniqueDeliveries,
+        &[Group::None, Group::Campaign, Group::Date],
+    ),
     ("txn-emails-sent", Formula::Sent, &[Group::None, Group::Date]),
-    ("txn-emails-delivered", Formula::Deliveries, &[Group::None, Group::Date]),
-    ("txn-emails-opened", Formula::Of(Metric::Opened), &[Group::None, Group::Date]),
-    ("txn-emails-clicked", Formula::Of(Metric::Clicked), &[Group::None, Group::Date]),
-    ("txn-emails-delivery-rate", Formula::DeliveryRate, &[Group::None, Group::Date]),
-    ("txn-emails-complaint-rate", Formula::ComplaintRate, &[Group::None, Group::Date]),
-    ("txn-emails-with-complaints", Formula::Of(Metric::Complained), &[Group::None, Group::Date]),
-    ("txn-emails-hard-bounced", Formula::HardBounces, &[Group::None, Group::Date]),
-    ("txn-emails-soft-bounced", Formula::Of(Metric::SoftBounced), &[Group::None, Group::Date]),
-    ("txn-emails-unique-opens", Formula::Of(Metric::UniqueOpened), &[Group::None, Group::Date]),
-    ("txn-emails-unique-clicks", Formula::Of(Metric::UniqueClicked), &[Group::None, Group::Date]),
-    ("txn-sms-sent", Formula::NoData, &[Group::None, Group::Date, Group::Country]),
-    ("txn-sms-sent-by-parts", Formula::NoData, &[Group::None, Group::Country]),
-    ("txn-sms-delivered", Formula::NoData, &[Group::None, Group::Date, Group::Country]),
-    ("txn-sms-delivered-by-parts", Formula::NoData, &[Group::None, Group::Country]),
-    ("txn-sms-delivery-rate", Formula::NoData, &[Group::None, Group::Date]),
+    (
+        "txn-emails-delivered",
+        Formula::Deliveries,
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-opened",
+        Formula::Of(Metric::Opened),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-clicked",
+        Formula::Of(Metric::Clicked),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-delivery-rate",
+        Formula::DeliveryRate,
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-complaint-rate",
+        Formula::ComplaintRate,
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-with-complaints",
+        Formula::Of(Metric::Complained),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-hard-bounced",
+        Formula::HardBounces,
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-soft-bounced",
+        Formula::Of(Metric::SoftBounced),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-unique-opens",
+        Formula::Of(Metric::UniqueOpened),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-emails-unique-clicks",
+        Formula::Of(Metric::UniqueClicked),
+        &[Group::None, Group::Date],
+    ),
+    (
+        "txn-sms-sent",
+        Formula::NoData,
+        &[Group::None, Group::Date, Group::Country],
+    ),
+    (
+        "txn-sms-sent-by-parts",
+        Formula::NoData,
+        &[Group::None, Group::Country],
+    ),
+    (
+        "txn-sms-delivered",
+        Formula::NoData,
+        &[Group::None, Group::Date, Group::Country],
+    ),
+    (
+        "txn-sms-delivered-by-parts",
+        Formula::NoData,
+        &[Group::None, Group::Country],
+    ),
+    (
+        "txn-sms-delivery-rate",
+        Formula::NoData,
+        &[Group::None, Group::Date],
+    ),
     ("txn-sms-error-distribution", Formula::NoData, &[Group::None]),
     ("txn-sms-average-price", Formula::NoData, &[Group::Country]),
-    ("txn-sms-average-price-by-parts", Formula::NoData, &[Group::Country]),
+    (
+        "txn-sms-average-price-by-parts",
+        Formula::NoData,
+        &[Group::Country],
+    ),
     ("txn-sms-total-price", Formula::NoData, &[Group::Country]),
 ];
 
@@ -52,13 +128,33 @@ const APPLICATION: &[(&str, Formula, &[Group])] = &[
 const CAMPAIGN: &[(&str, Formula, &[Group])] = &[
     ("attempted-deliveries", Formula::Sent, &[Group::Activity]),
     ("successful-deliveries", Formula::Deliveries, &[Group::Activity]),
-    ("successful-delivery-rate", Formula::DeliveryRate, &[Group::None, Group::Activity, Group::Date]),
-    ("unique-deliveries", Formula::UniqueDeliveries, &[Group::None, Group::Activity, Group::Date]),
-    ("hard-bounce-rate", Formula::HardBounceRate, &[Group::None, Group::Activity]),
-    ("email-open-rate", Formula::OpenRate, &[Group::None, Group::Activity]),
+    (
+        "successful-delivery-rate",
+        Formula::DeliveryRate,
+        &[Group::None, Group::Activity, Group::Date],
+    ),
+    (
+        "unique-deliveries",
+        Formula::UniqueDeliveries,
+        &[Group::None, Group::Activity, Group::Date],
+    ),
+    (
+        "hard-bounce-rate",
+        Formula::HardBounceRate,
+        &[Group::None, Group::Activity],
+    ),
+    (
+        "email-open-rate",
+        Formula::OpenRate,
+        &[Group::None, Group::Activity],
+    ),
     ("push-open-rate", Formula::NoData, &[Group::None, Group::Activity]),
     ("clicks", Formula::Of(Metric::Clicked), &[Group::Activity]),
-    ("direct-email-opens", Formula::Of(Metric::Opened), &[Group::Activity]),
+    (
+        "direct-email-opens",
+        Formula::Of(Metric::Opened),
+        &[Group::Activity],
+    ),
     ("direct-push-opens", Formula::NoData, &[Group::Activity]),
     ("sms-spend", Formula::NoData, &[Group::None]),
 ];
@@ -159,7 +255,16 @@ pub async fn campaign(
             None => break,
         }
     }
-    let facts = Facts::read(store, app, RollupFilter { runs: Some(runs), from, to }).await?;
+    let facts = Facts::read(
+        store,
+        app,
+        RollupFilter {
+            runs: Some(runs),
+            from,
+            to,
+        },
+    )
+    .await?;
     facts.rows(store, app, base, formula, group).await
 }
 
@@ -245,7 +350,9 @@ impl Facts {
         let runs = self.runs(store).await?;
         let mut groups: BTreeMap<String, Totals> = BTreeMap::new();
         for count in &self.ledger {
-            let totals = groups.entry(label(group, count.run_no, count.treatment, count.minute, &runs)).or_default();
+            let totals = groups
+                .entry(label(group, count.run_no, count.treatment, count.minute, &runs))
+                .or_default();
             for metric in Metric::of_reason(count.reason) {
                 *totals.by_metric.entry(*metric).or_default() += count.count;
             }
@@ -254,7 +361,9 @@ impl Facts {
             }
         }
         for count in &self.events {
-            let totals = groups.entry(label(group, count.run_no, count.treatment, count.minute, &runs)).or_default();
+            let totals = groups
+                .entry(label(group, count.run_no, count.treatment, count.minute, &runs))
+                .or_default();
             *totals.by_metric.entry(count.metric).or_default() += count.count;
         }
         let mut rows = Vec::with_capacity(groups.len());
@@ -265,14 +374,22 @@ impl Facts {
                 totals.value(formula)
             };
             let grouped_by = (group != Group::None).then(|| (group.key(), name));
-            rows.push(Row { grouped_by, key: pascal(base), value });
+            rows.push(Row {
+                grouped_by,
+                key: pascal(base),
+                value,
+            });
         }
         Ok(rows)
     }
 
     async fn runs(&self, store: &Store) -> Result<BTreeMap<i64, Run>> {
         let mut runs = BTreeMap::new();
-        let numbers = self.ledger.iter().map(|count| count.run_no).chain(self.events.iter().map(|count| count.run_no));
+        let numbers = self
+            .ledger
+            .iter()
+            .map(|count| count.run_no)
+            .chain(self.events.iter().map(|count| count.run_no));
         for no in numbers.filter(|no| *no != 0) {
             if let std::collections::btree_map::Entry::Vacant(entry) = runs.entry(no)
                 && let Some((_, run)) = store.run(no).await?
@@ -291,8 +408,14 @@ fn label(group: Group, run_no: i64, treatment: u8, minute: i64, runs: &BTreeMap<
             let at = Timestamp::from_second(minute * 60).unwrap_or(Timestamp::UNIX_EPOCH);
             day_start(day(at)).strftime("%Y-%m-%d").to_string()
         }
-        Group::Campaign => runs.get(&run_no).map(|run| run.campaign.to_string()).unwrap_or_default(),
-        Group::Activity => runs.get(&run_no).map(|run| activity_id(&run.id, treatment)).unwrap_or_default(),
+        Group::Campaign => runs
+            .get(&run_no)
+            .map(|run| run.campaign.to_string())
+            .unwrap_or_default(),
+        Group::Activity => runs
+            .get(&run_no)
+            .map(|run| activity_id(&run.id, treatment))
+            .unwrap_or_default(),
     }
 }
 
@@ -319,7 +442,9 @@ fn pascal(name: &str) -> String {
     name.split('-')
         .flat_map(|word| {
             let mut letters = word.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            letters
+                .next()
+                .map(|first| first.to_uppercase().chain(letters).collect::<String>())
         })
         .collect()
 }
@@ -336,7 +461,11 @@ mod tests {
             (APPLICATION, "successful-deliveries", false),
             (APPLICATION, "txn-emails-unique-clicks-grouped-by-date", true),
             (APPLICATION, "txn-sms-sent-by-parts-grouped-by-country", true),
-            (CAMPAIGN, "attempted-deliveries-grouped-by-campaign-activity", true),
+            (
+                CAMPAIGN,
+                "attempted-deliveries-grouped-by-campaign-activity",
+                true,
+            ),
             (CAMPAIGN, "attempted-deliveries", false),
             (CAMPAIGN, "unheard-of", false),
         ] {

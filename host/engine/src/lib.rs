@@ -63,10 +63,17 @@ impl Engine {
     /// Builds the engine; nothing moves before [`Engine::start`].
     ///
     /// Fails if the public URL cannot be a base of links.
-    pub fn new(store: Store, plugins: Arc<dyn Plugins>, config: Config) -> Result<Self, tracking::TrackerError> {
+    pub fn new(
+        store: Store,
+        plugins: Arc<dyn Plugins>,
+        config: Config,
+    ) -> Result<Self, tracking::TrackerError> {
         let clock = Arc::clone(store.clock());
         let audiences = audience::Audiences::new(store.clone(), Arc::clone(&plugins));
-        let keys = [tracking::TrackingKey { id: 1, key: store.derived_key("tracking") }];
+        let keys = [tracking::TrackingKey {
+            id: 1,
+            key: store.derived_key("tracking"),
+        }];
         let tracker = match &config.public_url {
             Some(url) => Some(Arc::new(tracking::Tracker::new(&keys, url)?)),
             None => None,
@@ -93,7 +100,10 @@ impl Engine {
     pub async fn start(&self) -> Result<()> {
         let unknown = self.inner.store.unknown_direct_after_crash().await?;
         if unknown > 0 {
-            info!(unknown, "direct messages were in flight when the server stopped; their outcome is unknown");
+            info!(
+                unknown,
+                "direct messages were in flight when the server stopped; their outcome is unknown"
+            );
         }
         self.spawn(campaigns::tick);
         self.spawn(send::retry_loop);

@@ -21,17 +21,31 @@ pub struct Visit {
 impl Engine {
     /// The tracking pixel was fetched. `false`: the token is not ours.
     pub async fn opened(&self, token: &str, visit: &Visit) -> Result<bool> {
-        let Some(token) = self.verify(Kind::Open, token) else { return Ok(false) };
-        self.record(&token.stamp, types::OPEN, None, visit, json!({})).await?;
+        let Some(token) = self.verify(Kind::Open, token) else {
+            return Ok(false);
+        };
+        self.record(&token.stamp, types::OPEN, None, visit, json!({}))
+            .await?;
         Ok(true)
     }
 
     /// A tracked link was followed: where it leads. `None`: the token is not ours.
     pub async fn clicked(&self, token: &str, visit: &Visit) -> Result<Option<Url>> {
-        let Some(Token { stamp, target: Some(target) }) = self.verify(Kind::Click, token) else {
+        let Some(Token {
+            stamp,
+            target: Some(target),
+        }) = self.verify(Kind::Click, token)
+        else {
             return Ok(None);
         };
-        self.record(&stamp, types::CLICK, None, visit, json!({ "link": target.as_str() })).await?;
+        self.record(
+            &stamp,
+            types::CLICK,
+            None,
+            visit,
+            json!({ "link": target.as_str() }),
+        )
+        .await?;
         Ok(Some(target))
     }
 
@@ -47,16 +61,23 @@ impl Engine {
 
     /// The recipient unsubscribed. `false`: the token is not ours, or the endpoint is gone.
     pub async fn unsubscribed(&self, token: &str, visit: &Visit) -> Result<bool> {
-        let Some(Token { stamp, .. }) = self.verify(Kind::Unsubscribe, token) else { return Ok(false) };
-        let Some(app) = self.store().app_by_no(stamp.app_no).await? else { return Ok(false) };
-        let suppressed =
-            self.store().suppress_endpoint(&app, stamp.seq, None, SuppressionReason::Unsubscribed).await?;
+        let Some(Token { stamp, .. }) = self.verify(Kind::Unsubscribe, token) else {
+            return Ok(false);
+        };
+        let Some(app) = self.store().app_by_no(stamp.app_no).await? else {
+            return Ok(false);
+        };
+        let suppressed = self
+            .store()
+            .suppress_endpoint(&app, stamp.seq, None, SuppressionReason::Unsubscribed)
+            .await?;
         if !suppressed {
             debug!(seq = stamp.seq, "an endpoint that is gone was unsubscribed");
         }
         // One unsubscribe a message, however often the link is used.
         let key = format!("unsubscribe|{}|{}", stamp.run_no, stamp.seq);
-        self.record(&stamp, types::UNSUBSCRIBE, Some(key), visit, json!({})).await?;
+        self.record(&stamp, types::UNSUBSCRIBE, Some(key), visit, json!({}))
+            .await?;
         Ok(suppressed)
     }
 
@@ -73,7 +94,10 @@ impl Engine {
         mut document: serde_json::Value,
     ) -> Result<()> {
         if let (Some(agent), Some(object)) = (&visit.user_agent, document.as_object_mut()) {
-            object.insert("user_agent".to_owned(), json!(agent.chars().take(300).collect::<String>()));
+            object.insert(
+                "user_agent".to_owned(),
+                json!(agent.chars().take(300).collect::<String>()),
+            );
         }
         let event = NewEvent {
             app_no: stamp.app_no,

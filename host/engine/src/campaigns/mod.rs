@@ -4,6 +4,8 @@ mod start;
 
 use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Frequency, schedule};
 use pinion_domain::clock::parse_iso;
+use pinion_domain::id::CampaignId;
+use pinion_domain::page::PageRequest;
 use pinion_store::{AppRef, Run, RunState, Scope, Versioned};
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -13,7 +15,10 @@ use crate::{Engine, Result};
 const AT_ONCE: usize = 50;
 
 /// States in which a campaign waits for its next occurrence.
-const WAITING: &[&str] = &[CampaignStatus::Scheduled.as_str(), CampaignStatus::PendingNextRun.as_str()];
+const WAITING: &[&str] = &[
+    CampaignStatus::Scheduled.as_str(),
+    CampaignStatus::PendingNextRun.as_str(),
+];
 
 /// Looks at the schedules until the engine stops.
 pub(crate) async fn tick(engine: Engine) {
@@ -35,7 +40,11 @@ pub(crate) async fn tick(engine: Engine) {
 impl Engine {
     async fn start_due_campaigns(&self) -> Result<()> {
         let now = self.clock().now();
-        for (app, campaign) in self.store().due_documents::<CampaignDocument>(WAITING, now, AT_ONCE).await? {
+        for (app, campaign) in self
+            .store()
+            .due_documents::<CampaignDocument>(WAITING, now, AT_ONCE)
+            .await?
+        {
             let span = info_span!("job.start_campaign", app.id = %app.id, campaign.id = %campaign.id);
             self.start_campaign(&app, campaign).instrument(span).await?;
         }
@@ -59,15 +68,36 @@ impl Engine {
                 CampaignStatus::Invalid
             }
         };
-        self.store()
-            .set_document_state::<CampaignDocument>(
-                Scope::from(app),
-                &campaign.id,
-                status.as_str(),
-                None,
-                Some(WAITING),
-            )
+        let moved = self
+            .store()
+            .set_document_state::<CampaignDocument>(app, &campaign.id, status.as_str(), None, Some(WAITING))
             .await?;
+        if !moved {
+            self.catch_up(app, &campaign.id).await?;
+        }
+        Ok(())
+    }
+
+    /// The campaign was paused or deleted while its run was being written: the run follows.
+    ///
+    /// The run comes first and the status after it, since a crash in between must not lose the run.
+    async fn catch_up(&self, app: &AppRef, id: &str) -> Result<()> {
+        let now = self.store().document::<CampaignDocument>(app, id, None).await?;
+        let state = match now.as_ref().map(|campaign| campaign.state.as_str()) {
+            Some(state) if state == CampaignStatus::Paused.as_str() => RunState::Paused,
+            None => RunState::Cancelled,
+            Some(_) => return Ok(()),
+        };
+        for run in self
+            .store()
+            .runs(app, &CampaignId::from(id), &PageRequest::default())
+            .await?
+            .items
+        {
+            if run.state == RunState::Running {
+                self.store().set_run_state(run.no, state, None).await?;
+            }
+        }
         Ok(())
     }
 
@@ -82,8 +112,10 @@ impl Engine {
 
     /// After a run: wait for the next occurrence, or complete.
     async fn move_on(&self, app: &AppRef, run: &Run) -> Result<()> {
-        let Some(campaign) =
-            self.store().document::<CampaignDocument>(Scope::from(app), run.campaign.as_str(), None).await?
+        let Some(campaign) = self
+            .store()
+            .document::<CampaignDocument>(Scope::from(app), run.campaign.as_str(), None)
+            .await?
         else {
             return Ok(());
         };

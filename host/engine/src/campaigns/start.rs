@@ -9,7 +9,7 @@ use pinion_store::{AppRef, NewRun, Versioned};
 use roaring::RoaringBitmap;
 use tracing::info;
 
-use crate::send::{Pins, PinnedMessage, prepare_message};
+use crate::send::{PinnedMessage, Pins, prepare_message};
 use crate::{Engine, Error, Result};
 
 /// The largest chunk: the unit that is claimed and leased.
@@ -44,7 +44,11 @@ impl Engine {
         let (treatment_totals, holdout_total) = totals(&pins, &id, &recipients);
         let workers = u64::try_from(self.config().workers).unwrap_or(1).max(1);
         let chunk_size = (recipients.len() / (workers * 4)).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
-        let duration = pins.campaign.limits.as_ref().and_then(|limits| limits.maximum_duration);
+        let duration = pins
+            .campaign
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.maximum_duration);
         info!(recipients = recipients.len(), "the segment is evaluated");
         let created = self
             .store()
@@ -127,7 +131,10 @@ impl Engine {
         }
         let settings = self.store().describe_app(app).await?.settings;
         let hook = campaign.hook.clone().or(settings.campaign_hook);
-        let personalizer = match hook.as_ref().and_then(|hook| hook.lambda_function_name.as_deref()) {
+        let personalizer = match hook
+            .as_ref()
+            .and_then(|hook| hook.lambda_function_name.as_deref())
+        {
             None | Some("") => None,
             Some(function) => Some(
                 PluginReference::parse(function)
@@ -139,7 +146,13 @@ impl Engine {
         if campaign.limits.is_none() {
             campaign.limits = settings.limits;
         }
-        Ok(Pins { campaign, segment_id, segment_version, messages, personalizer })
+        Ok(Pins {
+            campaign,
+            segment_id,
+            segment_version,
+            messages,
+            personalizer,
+        })
     }
 }
 

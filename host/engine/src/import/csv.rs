@@ -50,11 +50,13 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
     let mut counted = 0;
     loop {
         let number = lines.number + 1;
-        let line = lines.next().map_err(|error| format!("after line {}: {error}", number - 1))?;
+        let line = lines
+            .next()
+            .map_err(|error| format!("after line {}: {error}", number - 1))?;
         let item = match line {
             None => break,
             Some(Line::Bad(why)) => Err(why.to_owned()),
-            Some(Line::Text(text)) if text.is_empty() => continue,
+            Some(Line::Text("")) => continue,
             Some(Line::Text(text)) => record.read(text).and_then(|()| endpoint(&header, record.cells())),
         };
         match item {
@@ -66,10 +68,22 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
         }
         if items.len() == BATCH {
             let items = std::mem::replace(&mut items, Vec::with_capacity(BATCH));
-            send(sender, Parsed::Batch { items, lines: std::mem::take(&mut counted) })?;
+            send(
+                sender,
+                Parsed::Batch {
+                    items,
+                    lines: std::mem::take(&mut counted),
+                },
+            )?;
         }
     }
-    send(sender, Parsed::Batch { items, lines: counted })
+    send(
+        sender,
+        Parsed::Batch {
+            items,
+            lines: counted,
+        },
+    )
 }
 
 /// One parsed line. Lines are parsed alone: values hold no line breaks, and a quote that is not closed
@@ -84,7 +98,12 @@ struct Record {
 impl Record {
     fn new() -> Self {
         // `Reader::default()` is one whose tables are still empty.
-        Self { reader: Reader::new(), text: Vec::new(), ends: Vec::new(), count: 0 }
+        Self {
+            reader: Reader::new(),
+            text: Vec::new(),
+            ends: Vec::new(),
+            count: 0,
+        }
     }
 
     fn read(&mut self, line: &str) -> Result<(), String> {
@@ -99,7 +118,8 @@ impl Record {
         self.count = 0;
         loop {
             let (result, read, written, ended) =
-                self.reader.read_record(input, &mut self.text[filled..], &mut self.ends[self.count..]);
+                self.reader
+                    .read_record(input, &mut self.text[filled..], &mut self.ends[self.count..]);
             input = &input[read..];
             filled += written;
             self.count += ended;
@@ -123,7 +143,9 @@ impl Record {
 }
 
 fn header<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Column>, String> {
-    names.map(|name| column(name.trim()).ok_or_else(|| format!("unknown column {name:?} in the header"))).collect()
+    names
+        .map(|name| column(name.trim()).ok_or_else(|| format!("unknown column {name:?} in the header")))
+        .collect()
 }
 
 fn column(name: &str) -> Option<Column> {
@@ -170,7 +192,11 @@ fn endpoint<'a>(
     cells: impl ExactSizeIterator<Item = &'a str>,
 ) -> Result<EndpointBatchItem, String> {
     if cells.len() != header.len() {
-        return Err(format!("has {} values, the header has {}", cells.len(), header.len()));
+        return Err(format!(
+            "has {} values, the header has {}",
+            cells.len(),
+            header.len()
+        ));
     }
     let mut item = EndpointBatchItem::default();
     let request = &mut item.endpoint;
@@ -179,7 +205,8 @@ fn endpoint<'a>(
         match column {
             Column::Address => request.address = Some(cell.to_owned()),
             Column::ChannelType => {
-                let channel = ChannelType::from_str(cell).map_err(|()| format!("unknown ChannelType {cell:?}"))?;
+                let channel =
+                    ChannelType::from_str(cell).map_err(|()| format!("unknown ChannelType {cell:?}"))?;
                 request.channel_type = Some(channel);
             }
             Column::Id => item.id = Some(cell.to_owned()),
@@ -189,16 +216,25 @@ fn endpoint<'a>(
             Column::EndpointStatus => request.endpoint_status = Some(cell.to_owned()),
             Column::Ignored => {}
             Column::Attribute(name) => {
-                let values = request.attributes.get_or_insert_default().entry(name.clone()).or_default();
+                let values = request
+                    .attributes
+                    .get_or_insert_default()
+                    .entry(name.clone())
+                    .or_default();
                 values.push(cell.to_owned());
             }
             Column::Metric(name) => {
-                request.metrics.get_or_insert_default().insert(name.clone(), number()?);
+                request
+                    .metrics
+                    .get_or_insert_default()
+                    .insert(name.clone(), number()?);
             }
             Column::Demographic(member) => {
                 *member(request.demographic.get_or_insert_default()) = Some(cell.to_owned());
             }
-            Column::Place(member) => *member(request.location.get_or_insert_default()) = Some(cell.to_owned()),
+            Column::Place(member) => {
+                *member(request.location.get_or_insert_default()) = Some(cell.to_owned());
+            }
             Column::Latitude => request.location.get_or_insert_default().latitude = Some(number()?),
             Column::Longitude => request.location.get_or_insert_default().longitude = Some(number()?),
             Column::UserId => user(&mut request.user).user_id = Some(cell.into()),
@@ -219,7 +255,9 @@ fn user(user: &mut Option<EndpointUser>) -> &mut EndpointUser {
 mod tests {
     use super::*;
 
-    fn parse_all(file: &str) -> (Vec<(u64, EndpointBatchItem)>, Vec<(u64, String)>, Result<(), String>) {
+    type Numbered<T> = Vec<(u64, T)>;
+
+    fn parse_all(file: &str) -> (Numbered<EndpointBatchItem>, Numbered<String>, Result<(), String>) {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
         let result = parse(file.as_bytes(), &sender);
         drop(sender);
@@ -246,9 +284,15 @@ mod tests {
         assert_eq!(items[0].0, 2);
         let request = &item.endpoint;
         assert_eq!(request.address.as_deref(), Some("a@b.c"));
-        assert_eq!(request.attributes.as_ref().unwrap()["likes"], ["tea", "cake, \"big\""]);
+        assert_eq!(
+            request.attributes.as_ref().unwrap()["likes"],
+            ["tea", "cake, \"big\""]
+        );
         let user = request.user.as_ref().unwrap();
-        assert_eq!(user.user_attributes.as_ref().unwrap()["First Name"], ["Żaneta 李"]);
+        assert_eq!(
+            user.user_attributes.as_ref().unwrap()["First Name"],
+            ["Żaneta 李"]
+        );
         assert_eq!(request.metrics.as_ref().unwrap()["age"], 41.5);
         assert_eq!(items[1].1.endpoint.attributes, None);
     }
@@ -266,7 +310,10 @@ mod tests {
         );
         assert_eq!(result, Ok(()));
         assert_eq!(items.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 7]);
-        let reasons: Vec<(u64, &str)> = failures.iter().map(|(line, reason)| (*line, reason.as_str())).collect();
+        let reasons: Vec<(u64, &str)> = failures
+            .iter()
+            .map(|(line, reason)| (*line, reason.as_str()))
+            .collect();
         assert_eq!(
             reasons,
             [

@@ -15,14 +15,15 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
     let mut counted = 0;
     loop {
         let number = lines.number + 1;
-        let line = lines.next().map_err(|error| format!("after line {}: {error}", number - 1))?;
+        let line = lines
+            .next()
+            .map_err(|error| format!("after line {}: {error}", number - 1))?;
         let item = match line {
             None => break,
             Some(Line::Bad(why)) => Err(why.to_owned()),
             Some(Line::Text(text)) if text.trim().is_empty() => continue,
-            Some(Line::Text(text)) => {
-                serde_json::from_str::<EndpointBatchItem>(text).map_err(|error| format!("is not an endpoint: {error}"))
-            }
+            Some(Line::Text(text)) => serde_json::from_str::<EndpointBatchItem>(text)
+                .map_err(|error| format!("is not an endpoint: {error}")),
         };
         match item {
             Ok(item) => {
@@ -33,12 +34,26 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
         }
         if items.len() == BATCH {
             let items = std::mem::replace(&mut items, Vec::with_capacity(BATCH));
-            send(sender, Parsed::Batch { items, lines: std::mem::take(&mut counted) })?;
+            send(
+                sender,
+                Parsed::Batch {
+                    items,
+                    lines: std::mem::take(&mut counted),
+                },
+            )?;
         }
     }
-    send(sender, Parsed::Batch { items, lines: counted })
+    send(
+        sender,
+        Parsed::Batch {
+            items,
+            lines: counted,
+        },
+    )
 }
 
 pub(super) fn send(sender: &Sender<Parsed>, parsed: Parsed) -> Result<(), String> {
-    sender.blocking_send(parsed).map_err(|_| "the server stops".to_owned())
+    sender
+        .blocking_send(parsed)
+        .map_err(|_| "the server stops".to_owned())
 }

@@ -23,7 +23,11 @@ pub(super) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), number: 0 }
+        Self {
+            reader,
+            buffer: Vec::new(),
+            number: 0,
+        }
     }
 
     /// The next line; `None` at the end. An error means that nothing more can be read.
@@ -92,7 +96,10 @@ mod tests {
                 Line::Bad(why) => format!("<{why}>"),
             });
         }
-        assert_eq!(seen, ["first", "<is longer than 1 MiB>", "<is not UTF-8>", "", "last"]);
+        assert_eq!(
+            seen,
+            ["first", "<is longer than 1 MiB>", "<is not UTF-8>", "", "last"]
+        );
         assert_eq!(lines.number, 5);
     }
 }

@@ -37,7 +37,10 @@ const PROGRESS: Duration = Duration::from_secs(1);
 /// What the parsing thread says.
 enum Parsed {
     /// Endpoints of consecutive lines.
-    Batch { items: Vec<(u64, EndpointBatchItem)>, lines: u64 },
+    Batch {
+        items: Vec<(u64, EndpointBatchItem)>,
+        lines: u64,
+    },
     /// A line that cannot be taken.
     Failure { line: u64, reason: String },
     /// The file cannot be read any further.
@@ -110,9 +113,10 @@ impl Engine {
             }
             self.store().update_job(app, id, &job, None).await?;
         }
-        let wants_segment = job.definition.define_segment.unwrap_or(
-            job.definition.segment_id.is_some() || job.definition.segment_name.is_some(),
-        );
+        let wants_segment = job
+            .definition
+            .define_segment
+            .unwrap_or(job.definition.segment_id.is_some() || job.definition.segment_name.is_some());
         if wants_segment && (job.failed_pieces == 0 || !gathered.endpoints.is_empty()) {
             match self.define_segment(app, &job, gathered).await {
                 Ok(segment) => job.definition.segment_id = Some(segment.into()),
@@ -125,7 +129,11 @@ impl Engine {
     }
 
     async fn end(&self, app: &AppRef, id: &JobId, mut job: ImportJob, failed: Option<String>) -> Result<()> {
-        job.job_status = if failed.is_some() { JobStatus::Failed } else { JobStatus::Completed };
+        job.job_status = if failed.is_some() {
+            JobStatus::Failed
+        } else {
+            JobStatus::Completed
+        };
         job.completion_date = Some(iso(self.clock().now()));
         if let Some(sentence) = failed {
             note(&mut job, sentence);
@@ -209,15 +217,22 @@ impl Engine {
         let mut lines = Vec::with_capacity(items.len());
         for (line, item) in items {
             let request = item.endpoint;
-            if let (None, None, Some(user)) =
-                (&item.id, &request.address, request.user.as_ref().and_then(|user| user.user_id.clone()))
-            {
+            if let (None, None, Some(user)) = (
+                &item.id,
+                &request.address,
+                request.user.as_ref().and_then(|user| user.user_id.clone()),
+            ) {
                 // A line of a user alone stands for all of the user's endpoints.
                 gathered.users.push(user);
                 continue;
             }
             if item.id.is_none() && (request.address.is_none() || request.channel_type.is_none()) {
-                fail(job, name, line, "Address and ChannelType are required without an Id");
+                fail(
+                    job,
+                    name,
+                    line,
+                    "Address and ChannelType are required without an Id",
+                );
                 continue;
             }
             if let Some(channel) = request.channel_type {
@@ -225,7 +240,10 @@ impl Engine {
             }
             let id = item.id.unwrap_or_else(|| derived_id(&request));
             lines.push(line);
-            upserts.push(Upsert { id: id.into(), request });
+            upserts.push(Upsert {
+                id: id.into(),
+                request,
+            });
         }
         if upserts.is_empty() {
             return Ok(());
@@ -233,7 +251,9 @@ impl Engine {
         if job.definition.register_endpoints == Some(false) {
             let ids: Vec<_> = upserts.into_iter().map(|upsert| upsert.id).collect();
             let known = self.store().endpoints_by_id(app, &ids).await?;
-            gathered.endpoints.extend(known.into_iter().map(|endpoint| endpoint.seq));
+            gathered
+                .endpoints
+                .extend(known.into_iter().map(|endpoint| endpoint.seq));
             return Ok(());
         }
         let results = self.store().upsert_endpoints(app, Lane::Bulk, upserts).await?;
@@ -261,23 +281,48 @@ impl Engine {
         };
         let name = definition.segment_name.clone();
         let scope = Scope::from(app);
-        let document = SegmentDocument { name, import_definition: Some(import), ..SegmentDocument::default() };
+        let document = SegmentDocument {
+            name,
+            import_definition: Some(import),
+            ..SegmentDocument::default()
+        };
         let written = match &definition.segment_id {
             Some(id) => {
                 let change = document.clone();
                 self.store()
-                    .update_document::<SegmentDocument>(scope, id, Write::NewVersion { activate: true }, move |old| {
-                        let name = change.name.clone().or(old.document.name);
-                        Ok((SegmentDocument { name, ..change.clone() }, "ACTIVE".to_owned(), None))
-                    })
+                    .update_document::<SegmentDocument>(
+                        scope,
+                        id,
+                        Write::NewVersion { activate: true },
+                        move |old| {
+                            let name = change.name.clone().or(old.document.name);
+                            Ok((
+                                SegmentDocument {
+                                    name,
+                                    ..change.clone()
+                                },
+                                "ACTIVE".to_owned(),
+                                None,
+                            ))
+                        },
+                    )
                     .await?
                     .ok_or_else(|| pinion_domain::Error::not_found("segment", id.as_str()))?
             }
-            None => self.store().create_document(scope, &fresh_id(), document, "ACTIVE", None).await?,
+            None => {
+                self.store()
+                    .create_document(scope, &fresh_id(), document, "ACTIVE", None)
+                    .await?
+            }
         };
         let id = SegmentId::from(written.id);
-        let members = Members { endpoints: gathered.endpoints, users: gathered.users };
-        self.store().put_members(app, &id, written.version, &members).await?;
+        let members = Members {
+            endpoints: gathered.endpoints,
+            users: gathered.users,
+        };
+        self.store()
+            .put_members(app, &id, written.version, &members)
+            .await?;
         Ok(id)
     }
 }

@@ -26,7 +26,11 @@ pub(super) struct Piece {
 
 enum Place {
     File(PathBuf),
-    Object { store: Arc<dyn ObjectStore>, path: ObjectPath, runtime: tokio::runtime::Handle },
+    Object {
+        store: Arc<dyn ObjectStore>,
+        path: ObjectPath,
+        runtime: tokio::runtime::Handle,
+    },
 }
 
 /// Checks a job's URL when the job is made. `file://` needs a folder to be configured.
@@ -37,8 +41,11 @@ pub fn check_url(url: &str, folder: Option<&Path>) -> domain::Result<()> {
         "s3" if parsed.host_str().is_some_and(|bucket| !bucket.is_empty()) => Ok(()),
         "s3" => Err(wrong("names no bucket")),
         "file" => {
-            let folder = folder.ok_or_else(|| wrong("file:// is not open on this server (imports.folder)"))?;
-            inside(&parsed, folder).map(drop).map_err(|sentence| wrong(&sentence))
+            let folder =
+                folder.ok_or_else(|| wrong("file:// is not open on this server (imports.folder)"))?;
+            inside(&parsed, folder)
+                .map(drop)
+                .map_err(|sentence| wrong(&sentence))
         }
         _ => Err(wrong("must be s3://BUCKET/KEY or file:///PATH")),
     }
@@ -51,7 +58,11 @@ fn inside(url: &Url, folder: &Path) -> Result<PathBuf, String> {
     let path = url.to_file_path().map_err(|()| outside())?;
     let folder = folder.canonicalize().map_err(|_| outside())?;
     let path = path.canonicalize().map_err(|_| outside())?;
-    if path.starts_with(&folder) { Ok(path) } else { Err(outside()) }
+    if path.starts_with(&folder) {
+        Ok(path)
+    } else {
+        Err(outside())
+    }
 }
 
 /// The files of a job, in order of name. An error is a sentence for the job.
@@ -66,20 +77,30 @@ pub(super) async fn pieces(job: &ImportJobRequest, folder: Option<&Path>) -> Res
         files
             .into_iter()
             .map(|file| Piece {
-                name: file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                name: file
+                    .file_name()
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
                 place: Place::File(file),
             })
             .collect()
     } else {
         objects(&url, &job.format).await?
     };
-    if pieces.is_empty() { Err(format!("{}: no {} files", job.s3_url, job.format)) } else { Ok(pieces) }
+    if pieces.is_empty() {
+        Err(format!("{}: no {} files", job.s3_url, job.format))
+    } else {
+        Ok(pieces)
+    }
 }
 
 /// A file that was named is taken as it is; of a folder, only files of the job's format count. Links
 /// inside a folder are not followed.
 fn walk(path: &Path, format: &str, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let meta = if named { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
+    let meta = if named {
+        fs::metadata(path)?
+    } else {
+        fs::symlink_metadata(path)?
+    };
     if meta.is_dir() {
         for entry in fs::read_dir(path)? {
             walk(&entry?.path(), format, false, files)?;
@@ -104,7 +125,11 @@ async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
     let runtime = tokio::runtime::Handle::current();
     let piece = |path: ObjectPath| Piece {
         name: format!("s3://{bucket}/{path}"),
-        place: Place::Object { store: Arc::clone(&store), path, runtime: runtime.clone() },
+        place: Place::Object {
+            store: Arc::clone(&store),
+            path,
+            runtime: runtime.clone(),
+        },
     };
     if !key.is_empty() && !key.ends_with('/') && store.head(&prefix).await.is_ok() {
         return Ok(vec![piece(prefix)]);
@@ -114,8 +139,11 @@ async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
         .try_collect()
         .await
         .map_err(|error| format!("s3://{bucket}/{prefix}: {error}"))?;
-    let mut paths: Vec<ObjectPath> =
-        found.into_iter().map(|meta| meta.location).filter(|path| has_format(path.as_ref(), format)).collect();
+    let mut paths: Vec<ObjectPath> = found
+        .into_iter()
+        .map(|meta| meta.location)
+        .filter(|path| has_format(path.as_ref(), format))
+        .collect();
     paths.sort();
     Ok(paths.into_iter().map(piece).collect())
 }
@@ -123,10 +151,14 @@ async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
 /// Credentials, region and endpoint come from the server's environment (`AWS_…`,
 /// `AWS_ENDPOINT_URL_S3`).
 fn bucket_store(bucket: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().find_map(|name| std::env::var(name).ok());
+    let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
     // The operator's own environment names the endpoint, plain HTTP included.
     let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(plain);
+    let builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_allow_http(plain);
     Ok(Arc::new(builder.build()?))
 }
 
@@ -136,13 +168,18 @@ impl Piece {
         let reader: Box<dyn Read + Send> = match self.place {
             Place::File(path) => Box::new(fs::File::open(path).map_err(|error| error.to_string())?),
             Place::Object { store, path, runtime } => {
-                let object = runtime.block_on(store.get(&path)).map_err(|error| error.to_string())?;
+                let object = runtime
+                    .block_on(store.get(&path))
+                    .map_err(|error| error.to_string())?;
                 let stream = object.into_stream().map_err(std::io::Error::other);
                 Box::new(SyncIoBridge::new_with_handle(StreamReader::new(stream), runtime))
             }
         };
         let mut reader = BufReader::with_capacity(BUFFER, reader);
-        let packed = reader.fill_buf().map_err(|error| error.to_string())?.starts_with(&[0x1f, 0x8b]);
+        let packed = reader
+            .fill_buf()
+            .map_err(|error| error.to_string())?
+            .starts_with(&[0x1f, 0x8b]);
         Ok(if packed {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader)))
         } else {
@@ -161,8 +198,10 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.csv"), "x").unwrap();
         fs::write(outside.path().join("secret.csv"), "x").unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret.csv"), folder.path().join("link.csv")).unwrap();
-        let check = |path: &Path| check_url(&format!("file://{}", path.display()), Some(folder.path())).is_ok();
+        std::os::unix::fs::symlink(outside.path().join("secret.csv"), folder.path().join("link.csv"))
+            .unwrap();
+        let check =
+            |path: &Path| check_url(&format!("file://{}", path.display()), Some(folder.path())).is_ok();
         assert!(check(&folder.path().join("a.csv")));
         assert!(!check(&folder.path().join("link.csv")), "a link leads out");
         assert!(!check(&folder.path().join("../secret.csv")));

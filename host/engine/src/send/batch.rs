@@ -18,9 +18,9 @@ use pinion_domain::id::MessageId;
 use pinion_store::LedgerRow;
 use tracing::{debug, warn};
 
+use super::inputs;
 use super::outcome::HandedOver;
 use super::prepared::{Custom, Mail, PreparedRun, Route, Treatment};
-use super::inputs;
 use crate::render::{PersonalizedRow, RenderInput};
 use crate::tracking::{Stamp, Tracker, TrackingContext};
 use crate::{Engine, Result};
@@ -46,13 +46,21 @@ pub(super) struct Batch {
 
 impl Engine {
     /// Loads, checks, personalizes and renders. `recipients` are in ascending order of seq.
-    pub(super) async fn make_batch(&self, run: &Arc<PreparedRun>, recipients: Vec<Recipient>) -> Result<Batch> {
+    pub(super) async fn make_batch(
+        &self,
+        run: &Arc<PreparedRun>,
+        recipients: Vec<Recipient>,
+    ) -> Result<Batch> {
         let now = self.inner.clock.now();
         let mut batch = Batch::default();
         let mut wanted = Vec::with_capacity(recipients.len());
         for recipient in recipients {
             match run.split.variant(split(&run.campaign, recipient.seq)) {
-                Variant::Holdout => batch.skipped.push(row(recipient, HOLDOUT, Reason::TreatmentHoldout, now, None)),
+                Variant::Holdout => {
+                    batch
+                        .skipped
+                        .push(row(recipient, HOLDOUT, Reason::TreatmentHoldout, now, None));
+                }
                 Variant::Treatment(number) => wanted.push((recipient, number)),
             }
         }
@@ -71,17 +79,25 @@ impl Engine {
             let endpoint = endpoints.remove(&recipient.seq);
             match reachable(run, endpoint, number) {
                 Ok((endpoint, channel_type)) => {
-                    candidates.push(Candidate { recipient, number, endpoint, channel_type });
+                    candidates.push(Candidate {
+                        recipient,
+                        number,
+                        endpoint,
+                        channel_type,
+                    });
                 }
                 Err(reason) => batch.skipped.push(row(recipient, number, reason, now, None)),
             }
         }
-        self.drop_suppressed(run, &mut candidates, &mut batch, now).await?;
+        self.drop_suppressed(run, &mut candidates, &mut batch, now)
+            .await?;
 
         let tracker = self.inner.tracker.clone();
         let run = Arc::clone(run);
         // Personalizing and rendering are pure computation: they must not keep the runtime from I/O.
-        let made = tokio::task::spawn_blocking(move || make(&run, candidates, batch, tracker.as_deref(), now)).await;
+        let made =
+            tokio::task::spawn_blocking(move || make(&run, &candidates, batch, tracker.as_deref(), now))
+                .await;
         made.map_err(|panic| crate::Error::CannotRun(format!("rendering ended: {panic}")))
     }
 
@@ -92,15 +108,24 @@ impl Engine {
         batch: &mut Batch,
         now: Timestamp,
     ) -> Result<()> {
-        let mut types: Vec<ChannelType> = candidates.iter().map(|candidate| candidate.channel_type).collect();
+        let mut types: Vec<ChannelType> = candidates
+            .iter()
+            .map(|candidate| candidate.channel_type)
+            .collect();
         types.sort_unstable();
         types.dedup();
         let mut reasons: HashMap<u32, Reason> = HashMap::new();
         for channel_type in types {
-            let of_type: Vec<&Candidate> =
-                candidates.iter().filter(|candidate| candidate.channel_type == channel_type).collect();
+            let of_type: Vec<&Candidate> = candidates
+                .iter()
+                .filter(|candidate| candidate.channel_type == channel_type)
+                .collect();
             let addresses: Vec<&str> = of_type.iter().map(|candidate| candidate.address()).collect();
-            let found = self.inner.store.suppressed(&run.app, channel_type, &addresses).await?;
+            let found = self
+                .inner
+                .store
+                .suppressed(&run.app, channel_type, &addresses)
+                .await?;
             for (candidate, suppression) in of_type.iter().zip(found) {
                 if let Some(suppression) = suppression {
                     reasons.insert(candidate.recipient.seq, suppression.skip());
@@ -109,7 +134,9 @@ impl Engine {
         }
         candidates.retain(|candidate| match reasons.get(&candidate.recipient.seq) {
             Some(reason) => {
-                batch.skipped.push(row(candidate.recipient, candidate.number, *reason, now, None));
+                batch
+                    .skipped
+                    .push(row(candidate.recipient, candidate.number, *reason, now, None));
                 false
             }
             None => true,
@@ -132,7 +159,13 @@ impl Candidate {
     }
 }
 
-fn row(recipient: Recipient, treatment: u8, reason: Reason, at: Timestamp, detail: Option<String>) -> LedgerRow {
+fn row(
+    recipient: Recipient,
+    treatment: u8,
+    reason: Reason,
+    at: Timestamp,
+    detail: Option<String>,
+) -> LedgerRow {
     LedgerRow {
         seq: recipient.seq,
         treatment,
@@ -161,7 +194,10 @@ fn reachable(
     if endpoint.address.as_deref().is_none_or(str::is_empty) {
         return Err(Reason::MissingAddress);
     }
-    let treatment = run.treatments.get(usize::from(number)).ok_or(Reason::ChannelMismatch)?;
+    let treatment = run
+        .treatments
+        .get(usize::from(number))
+        .ok_or(Reason::ChannelMismatch)?;
     match treatment.way(channel_type) {
         Way::None => Err(Reason::ChannelMismatch),
         Way::Mail(mail) if mail.route.is_none() => Err(Reason::NoBinding),
@@ -178,7 +214,11 @@ enum Way<'a> {
 
 impl Treatment {
     fn way(&self, channel_type: ChannelType) -> Way<'_> {
-        if let Some(custom) = self.custom.as_ref().filter(|custom| custom.types.contains(&channel_type)) {
+        if let Some(custom) = self
+            .custom
+            .as_ref()
+            .filter(|custom| custom.types.contains(&channel_type))
+        {
             return Way::Custom(custom);
         }
         match &self.email {
@@ -191,7 +231,7 @@ impl Treatment {
 /// Personalizes and renders.
 fn make(
     run: &PreparedRun,
-    candidates: Vec<Candidate>,
+    candidates: &[Candidate],
     mut batch: Batch,
     tracker: Option<&Tracker>,
     now: Timestamp,
@@ -204,21 +244,37 @@ fn make(
                 warn!(run = run.run_no, recipients = chunk.len(), %detail, "a personalizer failed; its recipients are skipped");
                 batch.skipped.extend(chunk.iter().map(|candidate| {
                     let detail = Some(detail.clone());
-                    row(candidate.recipient, candidate.number, Reason::PersonalizerFault, now, detail)
+                    row(
+                        candidate.recipient,
+                        candidate.number,
+                        Reason::PersonalizerFault,
+                        now,
+                        detail,
+                    )
                 }));
                 continue;
             }
         };
         for (index, candidate) in chunk.iter().enumerate() {
-            let dropped = answer.as_ref().is_some_and(|answer| columns::bit(&answer.drop, index, false));
+            let dropped = answer
+                .as_ref()
+                .is_some_and(|answer| columns::bit(&answer.drop, index, false));
             if dropped {
-                batch.skipped.push(row(candidate.recipient, candidate.number, Reason::FilteredByHook, now, None));
+                batch.skipped.push(row(
+                    candidate.recipient,
+                    candidate.number,
+                    Reason::FilteredByHook,
+                    now,
+                    None,
+                ));
                 continue;
             }
             let personalized = match (&answer, &run.personalizer) {
-                (Some(answer), Some(personalizer)) => {
-                    Some(PersonalizedRow { answer, outputs: personalizer.outputs(), row: index })
-                }
+                (Some(answer), Some(personalizer)) => Some(PersonalizedRow {
+                    answer,
+                    outputs: personalizer.outputs(),
+                    row: index,
+                }),
                 _ => None,
             };
             match message(run, candidate, personalized, tracker, now) {
@@ -238,7 +294,13 @@ fn make(
                 Err(detail) => {
                     debug!(run = run.run_no, seq = candidate.recipient.seq, %detail, "a message could not be rendered");
                     let reason = Reason::RenderingFailure;
-                    batch.skipped.push(row(candidate.recipient, candidate.number, reason, now, Some(detail)));
+                    batch.skipped.push(row(
+                        candidate.recipient,
+                        candidate.number,
+                        reason,
+                        now,
+                        Some(detail),
+                    ));
                 }
             }
         }
@@ -252,10 +314,15 @@ fn personalize(
     candidates: &[Candidate],
     now: Timestamp,
 ) -> std::result::Result<Option<Personalized>, String> {
-    let Some(personalizer) = personalizer else { return Ok(None) };
+    let Some(personalizer) = personalizer else {
+        return Ok(None);
+    };
     let endpoints: Vec<&Endpoint> = candidates.iter().map(|candidate| &candidate.endpoint).collect();
     let rows = inputs::rows(personalizer.inputs(), &endpoints);
-    personalizer.personalize(now.as_microsecond(), rows).map(Some).map_err(|error| error.to_string())
+    personalizer
+        .personalize(now.as_microsecond(), rows)
+        .map(Some)
+        .map_err(|error| error.to_string())
 }
 
 fn message<'a>(
@@ -274,7 +341,10 @@ fn message<'a>(
         now,
         message_id: &delivery_id,
     };
-    let treatment = run.treatments.get(usize::from(candidate.number)).ok_or("no such treatment")?;
+    let treatment = run
+        .treatments
+        .get(usize::from(candidate.number))
+        .ok_or("no such treatment")?;
     let (route, parts, headers, from) = match treatment.way(candidate.channel_type) {
         Way::None => return Err("no message for this channel".to_owned()),
         Way::Mail(mail) => {
@@ -283,15 +353,20 @@ fn message<'a>(
                 tracker,
                 stamp: Stamp::of_run(run.app.no, run.run_no, candidate.number, seq),
             });
-            let rendered =
-                mail.renderer.render(&input, context.as_ref()).map_err(|error| error.to_string())?;
+            let rendered = mail
+                .renderer
+                .render(&input, context.as_ref())
+                .map_err(|error| error.to_string())?;
             let mut parts = vec![Part::Subject(rendered.subject)];
             parts.extend(rendered.text.map(Part::Text));
             parts.extend(rendered.html.map(Part::Html));
             (route, parts, rendered.headers, mail.from.clone())
         }
         Way::Custom(custom) => {
-            let data = custom.renderer.render(&input).map_err(|error| error.to_string())?;
+            let data = custom
+                .renderer
+                .render(&input)
+                .map_err(|error| error.to_string())?;
             (&custom.route, vec![Part::Json(data)], Vec::new(), None)
         }
     };
@@ -310,7 +385,12 @@ fn message<'a>(
 }
 
 /// Facts about a message, under the names that the WIT documents.
-fn metadata(run: &PreparedRun, treatment: &Treatment, candidate: &Candidate, now: Timestamp) -> Vec<(String, String)> {
+fn metadata(
+    run: &PreparedRun,
+    treatment: &Treatment,
+    candidate: &Candidate,
+    now: Timestamp,
+) -> Vec<(String, String)> {
     let mut facts = vec![
         ("date".to_owned(), now.as_second().to_string()),
         ("application-id".to_owned(), run.app.id.to_string()),
@@ -322,8 +402,14 @@ fn metadata(run: &PreparedRun, treatment: &Treatment, candidate: &Candidate, now
     if matches!(treatment.way(candidate.channel_type), Way::Custom(_)) {
         // Custom channels get what Pinpoint's get: the whole endpoint.
         let endpoint = candidate.endpoint.clone().response(&run.app.id);
-        facts.push(("scheduled-time".to_owned(), pinion_domain::clock::iso(run.scheduled)));
-        facts.push(("endpoint".to_owned(), serde_json::to_string(&endpoint).unwrap_or_default()));
+        facts.push((
+            "scheduled-time".to_owned(),
+            pinion_domain::clock::iso(run.scheduled),
+        ));
+        facts.push((
+            "endpoint".to_owned(),
+            serde_json::to_string(&endpoint).unwrap_or_default(),
+        ));
     }
     facts
 }

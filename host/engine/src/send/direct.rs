@@ -64,25 +64,39 @@ impl Engine {
     ) -> Result<DirectResults> {
         let mut results = DirectResults::default();
         let targets = self.targets(app, request, &mut results).await?;
-        let mail = match targets.iter().any(|target| target.channel_type == ChannelType::Email) {
+        let mail = match targets
+            .iter()
+            .any(|target| target.channel_type == ChannelType::Email)
+        {
             true => Some(self.direct_mail(app, request).await?),
             false => None,
         };
         let route = self.route(app, ChannelType::Email).await?;
         let mut handed = Vec::new();
         for target in targets {
-            match self.direct_message(app, &target, request, mail.as_ref(), route.as_ref()).await? {
+            match self
+                .direct_message(app, &target, request, mail.as_ref(), route.as_ref())
+                .await?
+            {
                 Ok(message) => handed.push((target, message)),
                 Err((reason, detail)) => results.add(&target, reason, None, detail),
             }
         }
-        let (Some(route), false) = (route, handed.is_empty()) else { return Ok(results) };
+        let (Some(route), false) = (route, handed.is_empty()) else {
+            return Ok(results);
+        };
 
-        let intents = handed.iter().map(|(target, message)| intent(target, message, request_id)).collect();
+        let intents = handed
+            .iter()
+            .map(|(target, message)| intent(target, message, request_id))
+            .collect();
         self.store().begin_direct(app, intents).await?;
         let (targets, messages): (Vec<Target>, Vec<OutgoingMessage>) = handed.into_iter().unzip();
         let mut verdicts = route.channel.send(messages).await;
-        let missing = Verdict::Unreported { left: true, fault: "the channel gave no verdict".to_owned() };
+        let missing = Verdict::Unreported {
+            left: true,
+            fault: "the channel gave no verdict".to_owned(),
+        };
         verdicts.resize(targets.len(), missing);
 
         let mut outcomes = Vec::with_capacity(targets.len());
@@ -151,7 +165,9 @@ impl Engine {
                 }),
                 None => {
                     let detail = Some("no such endpoint".to_owned());
-                    results.endpoints.insert(id.clone(), result(None, Reason::EndpointDeleted, None, detail));
+                    results
+                        .endpoints
+                        .insert(id.clone(), result(None, Reason::EndpointDeleted, None, detail));
                 }
             }
         }
@@ -160,15 +176,22 @@ impl Engine {
 
     async fn direct_mail(&self, app: &AppRef, request: &MessageRequest) -> Result<Mail> {
         let channel = email_channel(self.store(), app).await.map_err(caller_error)?;
-        let reference =
-            request.template_configuration.as_ref().and_then(|templates| templates.email_template.as_ref());
-        let mut template = match reference.and_then(|reference| Some((reference.name.as_deref()?, reference))) {
-            Some((name, reference)) => {
-                find_template(self.store(), app, name, reference.version.as_deref()).await.map_err(caller_error)?
-            }
+        let reference = request
+            .template_configuration
+            .as_ref()
+            .and_then(|templates| templates.email_template.as_ref());
+        let mut template = match reference.and_then(|reference| Some((reference.name.as_deref()?, reference)))
+        {
+            Some((name, reference)) => find_template(self.store(), app, name, reference.version.as_deref())
+                .await
+                .map_err(caller_error)?,
             None => EmailTemplate::default(),
         };
-        let message = request.message_configuration.email_message.clone().unwrap_or_default();
+        let message = request
+            .message_configuration
+            .email_message
+            .clone()
+            .unwrap_or_default();
         if message.raw_email.is_some() {
             return Err(domain::Error::Unsupported("EmailMessage.RawEmail".to_owned()).into());
         }
@@ -181,11 +204,21 @@ impl Engine {
             .into());
         }
         let renderer = EmailRenderer::new(&template).map_err(|error| {
-            domain::Error::invalid(format!("MessageConfiguration.EmailMessage.{}", error.part), error.to_string())
+            domain::Error::invalid(
+                format!("MessageConfiguration.EmailMessage.{}", error.part),
+                error.to_string(),
+            )
         })?;
         let substitutions = message
             .substitutions
-            .or_else(|| request.message_configuration.default_message.as_ref()?.substitutions.clone())
+            .or_else(|| {
+                request
+                    .message_configuration
+                    .default_message
+                    .as_ref()?
+                    .substitutions
+                    .clone()
+            })
             .unwrap_or_default();
         Ok(Mail {
             renderer,
@@ -196,7 +229,6 @@ impl Engine {
     }
 
     /// The message, or why there is none.
-    #[expect(clippy::type_complexity, reason = "the inner result is the recipient's, the outer the request's")]
     async fn direct_message(
         &self,
         app: &AppRef,
@@ -210,7 +242,10 @@ impl Engine {
             return Ok(Err((Reason::NoBinding, Some(detail))));
         };
         let Some(route) = route else {
-            return Ok(Err((Reason::NoBinding, Some("no binding serves e-mail".to_owned()))));
+            return Ok(Err((
+                Reason::NoBinding,
+                Some("no binding serves e-mail".to_owned()),
+            )));
         };
         let address = target.address();
         if address.is_empty() {
@@ -220,7 +255,12 @@ impl Engine {
             return Ok(Err((Reason::EndpointOptOut, None)));
         }
         // Unsubscribing refuses campaigns; bounces and complaints refuse everything.
-        let suppressed = self.store().suppressed(app, target.channel_type, &[address]).await?.pop().flatten();
+        let suppressed = self
+            .store()
+            .suppressed(app, target.channel_type, &[address])
+            .await?
+            .pop()
+            .flatten();
         if let Some(reason @ (SuppressionReason::Bounce | SuppressionReason::Complaint)) = suppressed {
             return Ok(Err((reason.skip(), None)));
         }
@@ -247,7 +287,11 @@ impl Engine {
             Ok(rendered) => rendered,
             Err(error) => return Ok(Err((Reason::RenderingFailure, Some(error.to_string())))),
         };
-        let subject = target.configuration.title_override.clone().unwrap_or(rendered.subject);
+        let subject = target
+            .configuration
+            .title_override
+            .clone()
+            .unwrap_or(rendered.subject);
         let mut parts = vec![Part::Subject(subject)];
         match target.configuration.body_override.clone() {
             Some(body) => parts.push(Part::Text(body)),
@@ -260,7 +304,12 @@ impl Engine {
             ("date".to_owned(), now.as_second().to_string()),
             ("application-id".to_owned(), app.id.to_string()),
         ];
-        metadata.extend(request.trace_id.iter().map(|trace| ("trace-id".to_owned(), trace.clone())));
+        metadata.extend(
+            request
+                .trace_id
+                .iter()
+                .map(|trace| ("trace-id".to_owned(), trace.clone())),
+        );
         Ok(Ok(OutgoingMessage {
             delivery_id: target.message_id.clone(),
             attempt: 1,
@@ -289,7 +338,11 @@ impl Target {
 impl DirectResults {
     fn add(&mut self, target: &Target, reason: Reason, id: Option<MessageId>, detail: Option<String>) {
         let address = target.is_endpoint.then(|| target.address().to_owned());
-        let results = if target.is_endpoint { &mut self.endpoints } else { &mut self.addresses };
+        let results = if target.is_endpoint {
+            &mut self.endpoints
+        } else {
+            &mut self.addresses
+        };
         results.insert(target.key.clone(), result(address, reason, id, detail));
     }
 }

@@ -1,14 +1,21 @@
 //! What a personalizer reads of a batch's endpoints, packed as columns.
 
+use jiff::Timestamp;
+use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::parse_iso;
 use pinion_domain::endpoint::{Attributes, Endpoint};
-use pinion_domain::extension::columns::{Column, ColumnData, ColumnKind, ColumnSpec, Rows, TextCells, bitmap};
+use pinion_domain::extension::columns::{
+    Column, ColumnData, ColumnKind, ColumnSpec, Rows, TextCells, bitmap,
+};
 
 /// The columns that were asked for, in that order; a path that no endpoint has is a column without
 /// values. Of a list of values the first is taken.
 pub(super) fn rows(inputs: &[ColumnSpec], endpoints: &[&Endpoint]) -> Rows {
     let columns = inputs.iter().map(|input| column(input, endpoints)).collect();
-    Rows { count: u32::try_from(endpoints.len()).expect("a batch is small"), columns }
+    Rows {
+        count: u32::try_from(endpoints.len()).expect("a batch is small"),
+        columns,
+    }
 }
 
 fn column(input: &ColumnSpec, endpoints: &[&Endpoint]) -> Column {
@@ -21,24 +28,40 @@ fn column(input: &ColumnSpec, endpoints: &[&Endpoint]) -> Column {
                 cells.push(value.unwrap_or_default());
                 value.is_some()
             }));
-            Column { data: ColumnData::Text(cells), valid }
+            Column {
+                data: ColumnData::Text(cells),
+                valid,
+            }
         }
         ColumnKind::Number => {
             let values: Vec<Option<f64>> = endpoints.iter().map(|endpoint| number(endpoint, path)).collect();
             let valid = bitmap(values.iter().map(Option::is_some));
-            Column { data: ColumnData::Number(values.into_iter().map(Option::unwrap_or_default).collect()), valid }
+            Column {
+                data: ColumnData::Number(values.into_iter().map(Option::unwrap_or_default).collect()),
+                valid,
+            }
         }
         ColumnKind::Integer => {
             // Counts of events are columns of segments; a message's personalizer does not see them.
-            Column { data: ColumnData::Integer(vec![0; endpoints.len()]), valid: none(endpoints.len()) }
+            Column {
+                data: ColumnData::Integer(vec![0; endpoints.len()]),
+                valid: none(endpoints.len()),
+            }
         }
         ColumnKind::Instant => {
             let values: Vec<Option<i64>> = endpoints
                 .iter()
-                .map(|endpoint| text(endpoint, path).and_then(parse_iso).map(|at| at.as_microsecond()))
+                .map(|endpoint| {
+                    text(endpoint, path)
+                        .and_then(parse_iso)
+                        .map(Timestamp::as_microsecond)
+                })
                 .collect();
             let valid = bitmap(values.iter().map(Option::is_some));
-            Column { data: ColumnData::Instant(values.into_iter().map(Option::unwrap_or_default).collect()), valid }
+            Column {
+                data: ColumnData::Instant(values.into_iter().map(Option::unwrap_or_default).collect()),
+                valid,
+            }
         }
     }
 }
@@ -61,7 +84,7 @@ fn text<'a>(endpoint: &'a Endpoint, path: &str) -> Option<&'a str> {
     match path {
         "Id" => Some(endpoint.id.as_str()),
         "User.UserId" => endpoint.user_id.as_ref().map(AsRef::as_ref),
-        "ChannelType" => document.channel_type.map(|channel| channel.as_str()),
+        "ChannelType" => document.channel_type.map(ChannelType::as_str),
         "EffectiveDate" => Some(&document.effective_date),
         "CreationDate" => Some(&document.creation_date),
         "OptOut" => Some(&document.opt_out),
@@ -112,7 +135,10 @@ mod tests {
             },
             user: None,
         };
-        let spec = |path: &str, kind| ColumnSpec { path: path.to_owned(), kind };
+        let spec = |path: &str, kind| ColumnSpec {
+            path: path.to_owned(),
+            kind,
+        };
         let (first, second) = (endpoint(&["pro", "old"], Some(3.0)), endpoint(&[], None));
         let rows = rows(
             &[
@@ -124,7 +150,10 @@ mod tests {
         );
         assert_eq!(rows.count, 2);
         assert_eq!(rows.columns[0].data, ColumnData::Number(vec![3.0, 0.0]));
-        assert_eq!(rows.columns[1].data, ColumnData::Text(["pro", ""].into_iter().collect()));
+        assert_eq!(
+            rows.columns[1].data,
+            ColumnData::Text(["pro", ""].into_iter().collect())
+        );
         let valid = |column: usize, row| bit(&rows.columns[column].valid, row, true);
         assert!(valid(0, 0) && !valid(0, 1) && valid(1, 0) && !valid(1, 1));
         assert!(!valid(2, 0), "addresses stay with the host");

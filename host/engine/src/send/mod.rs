@@ -15,8 +15,8 @@ mod throttle;
 mod worker;
 
 pub use direct::DirectResults;
-pub use prepared::{PinnedMessage, Pins, PreparedRuns};
 pub(crate) use prepared::prepare_message;
+pub use prepared::{PinnedMessage, Pins, PreparedRuns};
 pub(crate) use retry::retry_loop;
 pub use throttle::Throttle;
 pub(crate) use worker::worker_loop;

@@ -72,9 +72,10 @@ pub(super) fn decide(message: &HandedOver, verdict: Verdict, rules: &Rules<'_>) 
             Next::Done(done(Reason::Accepted, receipt.provider_id, receipt.detail), None)
         }
         Verdict::Refused(error) => match error {
-            SendError::InvalidAddress(detail) => {
-                Next::Done(done(Reason::HardBounce, None, Some(detail)), Some(SuppressionReason::Bounce))
-            }
+            SendError::InvalidAddress(detail) => Next::Done(
+                done(Reason::HardBounce, None, Some(detail)),
+                Some(SuppressionReason::Bounce),
+            ),
             SendError::Rejected(detail) => Next::Done(done(Reason::Rejected, None, Some(detail)), None),
             SendError::Unauthorized(detail) => again(None, detail, Reason::Unauthorized),
             SendError::Misconfigured(detail) => again(None, detail, Reason::Misconfigured),
@@ -118,8 +119,16 @@ mod tests {
             address: "a@b.c".into(),
             attempts,
         };
-        let retry = RetryPolicy { attempts: 3, ..RetryPolicy::default() };
-        let rules = Rules { retry: &retry, delivery, now: Timestamp::UNIX_EPOCH, chance: 0.5 };
+        let retry = RetryPolicy {
+            attempts: 3,
+            ..RetryPolicy::default()
+        };
+        let rules = Rules {
+            retry: &retry,
+            delivery,
+            now: Timestamp::UNIX_EPOCH,
+            chance: 0.5,
+        };
         match decide(&message, verdict, &rules) {
             Next::Done(row, suppression) => {
                 assert_eq!(suppression.is_some(), row.reason == Reason::HardBounce);
@@ -135,22 +144,93 @@ mod tests {
         let refused = Verdict::Refused;
         let text = || "x".to_owned();
         for (attempts, delivery, verdict, expected) in [
-            (1, AtLeastOnce, Verdict::Accepted(Receipt::default()), Ok(Reason::Accepted)),
-            (1, AtLeastOnce, refused(SendError::InvalidAddress(text())), Ok(Reason::HardBounce)),
-            (1, AtLeastOnce, refused(SendError::Rejected(text())), Ok(Reason::Rejected)),
+            (
+                1,
+                AtLeastOnce,
+                Verdict::Accepted(Receipt::default()),
+                Ok(Reason::Accepted),
+            ),
+            (
+                1,
+                AtLeastOnce,
+                refused(SendError::InvalidAddress(text())),
+                Ok(Reason::HardBounce),
+            ),
+            (
+                1,
+                AtLeastOnce,
+                refused(SendError::Rejected(text())),
+                Ok(Reason::Rejected),
+            ),
             (1, AtLeastOnce, refused(SendError::Unauthorized(text())), Err(1)),
-            (3, AtLeastOnce, refused(SendError::Unauthorized(text())), Ok(Reason::Unauthorized)),
-            (3, AtLeastOnce, refused(SendError::Misconfigured(text())), Ok(Reason::Misconfigured)),
+            (
+                3,
+                AtLeastOnce,
+                refused(SendError::Unauthorized(text())),
+                Ok(Reason::Unauthorized),
+            ),
+            (
+                3,
+                AtLeastOnce,
+                refused(SendError::Misconfigured(text())),
+                Ok(Reason::Misconfigured),
+            ),
             (2, AtLeastOnce, refused(SendError::RateLimited(Some(5))), Err(2)),
-            (3, AtLeastOnce, refused(SendError::Unavailable(text())), Ok(Reason::RetriesExhausted)),
+            (
+                3,
+                AtLeastOnce,
+                refused(SendError::Unavailable(text())),
+                Ok(Reason::RetriesExhausted),
+            ),
             (1, AtLeastOnce, refused(SendError::Unknown(text())), Err(1)),
-            (1, AtMostOnce, refused(SendError::Unknown(text())), Ok(Reason::Unknown)),
-            (1, AtMostOnce, Verdict::Unreported { left: true, fault: text() }, Ok(Reason::Unknown)),
-            (1, AtMostOnce, Verdict::Unreported { left: false, fault: text() }, Err(1)),
-            (1, AtLeastOnce, Verdict::Unreported { left: true, fault: text() }, Err(1)),
-            (3, AtLeastOnce, Verdict::Unreported { left: false, fault: text() }, Ok(Reason::PluginFault)),
+            (
+                1,
+                AtMostOnce,
+                refused(SendError::Unknown(text())),
+                Ok(Reason::Unknown),
+            ),
+            (
+                1,
+                AtMostOnce,
+                Verdict::Unreported {
+                    left: true,
+                    fault: text(),
+                },
+                Ok(Reason::Unknown),
+            ),
+            (
+                1,
+                AtMostOnce,
+                Verdict::Unreported {
+                    left: false,
+                    fault: text(),
+                },
+                Err(1),
+            ),
+            (
+                1,
+                AtLeastOnce,
+                Verdict::Unreported {
+                    left: true,
+                    fault: text(),
+                },
+                Err(1),
+            ),
+            (
+                3,
+                AtLeastOnce,
+                Verdict::Unreported {
+                    left: false,
+                    fault: text(),
+                },
+                Ok(Reason::PluginFault),
+            ),
         ] {
-            assert_eq!(next(attempts, delivery, verdict.clone()), expected, "{attempts} {delivery:?} {verdict:?}");
+            assert_eq!(
+                next(attempts, delivery, verdict.clone()),
+                expected,
+                "{attempts} {delivery:?} {verdict:?}"
+            );
         }
     }
 

@@ -59,7 +59,9 @@ pub(crate) async fn prepare_message(
 ) -> Result<PinnedMessage> {
     let inline = message.and_then(|message| message.email_message.as_ref());
     let reference = templates.and_then(|templates| templates.email_template.as_ref());
-    let mut email = match reference.and_then(|reference| reference.name.as_deref().map(|name| (name, reference))) {
+    let mut email = match reference
+        .and_then(|reference| reference.name.as_deref().map(|name| (name, reference)))
+    {
         None => None,
         Some((name, reference)) => Some(find_template(store, app, name, reference.version.as_deref()).await?),
     };
@@ -86,17 +88,31 @@ pub(crate) async fn prepare_message(
         let channel = email_channel(store, app).await?;
         from = from.or(Some(channel.from_address));
     }
-    let data = message.and_then(|message| message.custom_message.as_ref()).and_then(|custom| custom.data.clone());
-    Ok(PinnedMessage { email, from, data, delivery: delivery.cloned() })
+    let data = message
+        .and_then(|message| message.custom_message.as_ref())
+        .and_then(|custom| custom.data.clone());
+    Ok(PinnedMessage {
+        email,
+        from,
+        data,
+        delivery: delivery.cloned(),
+    })
 }
 
 /// The application's e-mail channel, if it is enabled.
 pub(crate) async fn email_channel(store: &Store, app: &AppRef) -> Result<EmailChannelRequest> {
     let disabled = || Error::CannotRun("the e-mail channel is not enabled for this application".to_owned());
-    let row = store.channel(app, ChannelType::Email).await?.ok_or_else(disabled)?;
+    let row = store
+        .channel(app, ChannelType::Email)
+        .await?
+        .ok_or_else(disabled)?;
     let channel: EmailChannelRequest = serde_json::from_value(row.document)
         .map_err(|error| Error::CannotRun(format!("the e-mail channel cannot be read: {error}")))?;
-    if channel.enabled == Some(false) { Err(disabled()) } else { Ok(channel) }
+    if channel.enabled == Some(false) {
+        Err(disabled())
+    } else {
+        Ok(channel)
+    }
 }
 
 /// A template's version, or the active one.
@@ -109,11 +125,18 @@ pub(crate) async fn find_template(
     let version = match version {
         None | Some("" | "active") => None,
         Some(text) => Some(text.parse::<u32>().map_err(|_| {
-            domain::Error::invalid("TemplateConfiguration.EmailTemplate.Version", "must be a version's number")
+            domain::Error::invalid(
+                "TemplateConfiguration.EmailTemplate.Version",
+                "must be a version's number",
+            )
         })?),
     };
-    let found = store.document::<EmailTemplate>(Scope::from(&app.tenant), name, version).await?;
-    Ok(found.ok_or_else(|| Error::CannotRun(format!("the e-mail template {name} does not exist")))?.document)
+    let found = store
+        .document::<EmailTemplate>(Scope::from(&app.tenant), name, version)
+        .await?;
+    Ok(found
+        .ok_or_else(|| Error::CannotRun(format!("the e-mail template {name} does not exist")))?
+        .document)
 }
 
 /// A run made ready.
@@ -179,7 +202,9 @@ impl Engine {
     /// The run made ready, once per node. Fails with a sentence for the campaign's owner.
     pub(super) async fn prepared(&self, app: &AppRef, run_no: i64) -> Result<Arc<PreparedRun>> {
         let cell = Arc::clone(self.inner.runs.runs.lock().entry(run_no).or_default());
-        let run = cell.get_or_try_init(|| async { self.prepare_run(app, run_no).await.map(Arc::new) }).await?;
+        let run = cell
+            .get_or_try_init(|| async { self.prepare_run(app, run_no).await.map(Arc::new) })
+            .await?;
         Ok(Arc::clone(run))
     }
 
@@ -194,12 +219,24 @@ impl Engine {
             Some((name, settings)) => Some(self.inner.plugins.personalizer(&caller, name, settings).await?),
             None => None,
         };
-        let additional = pins.campaign.additional_treatments.iter().map(|treatment| treatment.id.to_string());
+        let additional = pins
+            .campaign
+            .additional_treatments
+            .iter()
+            .map(|treatment| treatment.id.to_string());
         let mut treatments = Vec::with_capacity(pins.messages.len());
-        for (message, id) in pins.messages.iter().zip(std::iter::once("0".to_owned()).chain(additional)) {
+        for (message, id) in pins
+            .messages
+            .iter()
+            .zip(std::iter::once("0".to_owned()).chain(additional))
+        {
             treatments.push(self.prepare_treatment(app, &caller, message, id).await?);
         }
-        let rate = pins.campaign.limits.as_ref().and_then(|limits| limits.messages_per_second);
+        let rate = pins
+            .campaign
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.messages_per_second);
         Ok(PreparedRun {
             app: app.clone(),
             run_no,
@@ -235,9 +272,14 @@ impl Engine {
         let custom = match &message.delivery {
             None => None,
             Some(delivery) => Some(Custom {
-                renderer: DataRenderer::new(message.data.as_deref().unwrap_or_default()).map_err(|error| {
-                    Error::CannotRun(format!("CustomMessage.Data, line {}: {}", error.line, error.message))
-                })?,
+                renderer: DataRenderer::new(message.data.as_deref().unwrap_or_default()).map_err(
+                    |error| {
+                        Error::CannotRun(format!(
+                            "CustomMessage.Data, line {}: {}",
+                            error.line, error.message
+                        ))
+                    },
+                )?,
                 types: if delivery.endpoint_types.is_empty() {
                     vec![ChannelType::Custom]
                 } else {
@@ -251,34 +293,55 @@ impl Engine {
 
     /// The server-wide binding of a channel type, ready to send; `None` without a binding.
     pub(crate) async fn route(&self, app: &AppRef, channel_type: ChannelType) -> Result<Option<Route>> {
-        let Some(ServerBinding { binding, rate, delivery }) = self.inner.config.bindings.get(&channel_type) else {
+        let Some(ServerBinding {
+            binding,
+            rate,
+            delivery,
+        }) = self.inner.config.bindings.get(&channel_type)
+        else {
             return Ok(None);
         };
         let channel = self.inner.plugins.channel(&caller(app), binding).await?;
         let name = format!("binding:{channel_type}");
-        Ok(Some(Route { channel, name, rate: *rate, delivery: *delivery }))
+        Ok(Some(Route {
+            channel,
+            name,
+            rate: *rate,
+            delivery: *delivery,
+        }))
     }
 
     /// The way behind a `DeliveryUri`: `plugin:NAME`, or an https URL that the webhook plugin serves.
     async fn delivery_route(&self, caller: &Caller, uri: &str) -> Result<Route> {
         let server = self.inner.config.bindings.get(&ChannelType::Custom);
         let binding = match PluginReference::parse(uri) {
-            Some(PluginReference { name, settings }) => match server.filter(|server| server.binding.plugin == name) {
-                // The config's settings and grants belong to the plugin that it names.
-                Some(server) => server.binding.clone(),
-                None => Binding {
-                    plugin: name.to_owned(),
-                    settings: serde_json::from_str(settings).map_err(|error| {
-                        Error::CannotRun(format!("DeliveryUri: the settings of {name} are not JSON: {error}"))
-                    })?,
-                    grants: Vec::new(),
-                },
-            },
+            Some(PluginReference { name, settings }) => {
+                match server.filter(|server| server.binding.plugin == name) {
+                    // The config's settings and grants belong to the plugin that it names.
+                    Some(server) => server.binding.clone(),
+                    None => Binding {
+                        plugin: name.to_owned(),
+                        settings: serde_json::from_str(settings).map_err(|error| {
+                            Error::CannotRun(format!(
+                                "DeliveryUri: the settings of {name} are not JSON: {error}"
+                            ))
+                        })?,
+                        grants: Vec::new(),
+                    },
+                }
+            }
             None => webhook_binding(uri)?,
         };
         let channel = self.inner.plugins.channel(caller, &binding).await?;
-        let (rate, delivery) = server.map_or((None, Delivery::default()), |server| (server.rate, server.delivery));
-        Ok(Route { channel, name: format!("delivery:{}:{uri}", caller.app), rate, delivery })
+        let (rate, delivery) = server.map_or((None, Delivery::default()), |server| {
+            (server.rate, server.delivery)
+        });
+        Ok(Route {
+            channel,
+            name: format!("delivery:{}:{uri}", caller.app),
+            rate,
+            delivery,
+        })
     }
 }
 
@@ -286,7 +349,8 @@ impl Engine {
 fn webhook_binding(uri: &str) -> Result<Binding> {
     let wrong = || Error::CannotRun(format!("DeliveryUri {uri:?} must be plugin:NAME or an https URL"));
     let url = Url::parse(uri).map_err(|_| wrong())?;
-    let (Some(host), Some(port), "https") = (url.host_str(), url.port_or_known_default(), url.scheme()) else {
+    let (Some(host), Some(port), "https") = (url.host_str(), url.port_or_known_default(), url.scheme())
+    else {
         return Err(wrong());
     };
     let grant: Grant = format!("https://{host}:{port}").parse().map_err(|_| wrong())?;
@@ -299,7 +363,10 @@ fn webhook_binding(uri: &str) -> Result<Binding> {
 
 /// Who calls plugins for this application.
 pub(crate) fn caller(app: &AppRef) -> Caller {
-    Caller { account: app.tenant.account.clone(), app: app.id.clone() }
+    Caller {
+        account: app.tenant.account.clone(),
+        app: app.id.clone(),
+    }
 }
 
 pub(crate) fn read_pins(run: &Run) -> Result<Pins> {

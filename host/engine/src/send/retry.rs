@@ -49,8 +49,13 @@ impl Engine {
         if self.store().run_state(run_no).await? != Some(RunState::Running) {
             return Ok(());
         }
-        let mut recipients: Vec<Recipient> =
-            retries.iter().map(|retry| Recipient { seq: retry.seq, attempts: retry.attempt }).collect();
+        let mut recipients: Vec<Recipient> = retries
+            .iter()
+            .map(|retry| Recipient {
+                seq: retry.seq,
+                attempts: retry.attempt,
+            })
+            .collect();
         recipients.sort_unstable_by_key(|recipient| recipient.seq);
         let batch = self.make_batch(&run, recipients).await?;
         let commit: BatchCommit = self.hand_over(batch).await;

@@ -26,7 +26,10 @@ struct Rate {
 impl Throttle {
     /// No rate has been used yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, rates: Mutex::default() }
+        Self {
+            clock,
+            rates: Mutex::default(),
+        }
     }
 
     /// Takes `count` permits of a rate and says how long to wait before using them.

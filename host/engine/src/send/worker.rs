@@ -69,7 +69,10 @@ impl Engine {
             Err(error @ (Error::CannotRun(_) | Error::Domain(_) | Error::Plugin(_))) => {
                 error!(%error, "the run cannot go on");
                 self.inner.runs.forget(chunk.run_no);
-                let failed = self.store().set_run_state(chunk.run_no, RunState::Failed, Some(error.to_string())).await;
+                let failed = self
+                    .store()
+                    .set_run_state(chunk.run_no, RunState::Failed, Some(error.to_string()))
+                    .await;
                 if let Err(error) = failed {
                     warn!(%error, "the run's failure could not be recorded; it will be tried again");
                 }
@@ -101,25 +104,22 @@ impl Engine {
 
     async fn send_chunk(&self, run: &std::sync::Arc<PreparedRun>, chunk: &Chunk) -> Result<Turn> {
         let mut cursor = chunk.cursor;
-        let mut sketch = self.sketch_so_far(run, chunk).await?;
-        if let Some(sent) = chunk.sending_to.filter(|sent| cursor.is_none_or(|cursor| *sent > cursor)) {
-            if run.at_most_once() {
-                // What was announced before a crash may have left: it is never sent again blindly.
-                let done = sent >= chunk.last_seq;
-                let mut commit = self.all(run, cursor, chunk, sent, Reason::Unknown);
-                (commit.cursor, commit.done) = (sent, done);
-                if done {
-                    commit.accepted_sketch = Some(sketch.serialize());
-                }
-                count(&commit.rows);
-                if let Err(error) = self.store().commit_batch(&run.app, chunk, commit).await {
-                    return fenced(error.into());
-                }
-                if done {
-                    return Ok(Turn::Done);
-                }
-                cursor = Some(sent);
+        // What was announced before a crash may have left: it is never sent again blindly.
+        let announced = chunk
+            .sending_to
+            .filter(|sent| cursor.is_none_or(|cursor| *sent > cursor));
+        if let Some(sent) = announced.filter(|_| run.at_most_once()) {
+            let done = sent >= chunk.last_seq;
+            let mut commit = self.all(run, cursor, chunk, sent, Reason::Unknown);
+            (commit.cursor, commit.done) = (sent, done);
+            count(&commit.rows);
+            if let Err(error) = self.store().commit_batch(&run.app, chunk, commit).await {
+                return fenced(error.into());
             }
+            if done {
+                return Ok(Turn::Done);
+            }
+            cursor = Some(sent);
         }
         loop {
             if self.is_stopping() {
@@ -133,10 +133,12 @@ impl Engine {
                 .take(size)
                 .map(|seq| Recipient { seq, attempts: 0 })
                 .collect();
-            let last = recipients.last().map_or(chunk.last_seq, |recipient| recipient.seq);
+            let last = recipients
+                .last()
+                .map_or(chunk.last_seq, |recipient| recipient.seq);
             // In this order: a range must not end before it begins.
-            let done = last >= chunk.last_seq
-                || run.recipients.range(last + 1..=chunk.last_seq).next().is_none();
+            let done =
+                last >= chunk.last_seq || run.recipients.range(last + 1..=chunk.last_seq).next().is_none();
 
             if !self.wait_for_rates(run, recipients.len(), Some(chunk)).await? {
                 return Ok(Turn::Released);
@@ -144,7 +146,10 @@ impl Engine {
             if self.store().run_state(run.run_no).await? != Some(RunState::Running) {
                 return Ok(Turn::Released);
             }
-            let mut commit = if run.deadline.is_some_and(|deadline| self.inner.clock.now() > deadline) {
+            let mut commit = if run
+                .deadline
+                .is_some_and(|deadline| self.inner.clock.now() > deadline)
+            {
                 self.all(run, cursor, chunk, last, Reason::RunEnded)
             } else {
                 let batch = self.make_batch(run, recipients).await?;
@@ -153,16 +158,7 @@ impl Engine {
                 }
                 self.hand_over(batch).await
             };
-            for row in &commit.rows {
-                if row.reason == Reason::Accepted {
-                    sketch.update(row.seq);
-                }
-            }
-            commit.cursor = last;
-            commit.done = done;
-            if done {
-                commit.accepted_sketch = Some(sketch.serialize());
-            }
+            (commit.cursor, commit.done) = (last, done);
             count(&commit.rows);
             if let Err(error) = self.store().commit_batch(&run.app, chunk, commit).await {
                 return fenced(error.into());
@@ -185,14 +181,21 @@ impl Engine {
 
     /// Hands all messages over and turns the verdicts into rows.
     pub(super) async fn hand_over(&self, batch: Batch) -> BatchCommit {
-        let mut commit = BatchCommit { rows: batch.skipped, ..BatchCommit::default() };
+        let mut commit = BatchCommit {
+            rows: batch.skipped,
+            ..BatchCommit::default()
+        };
         let sends = batch.outgoing.into_iter().map(|(route, messages)| async move {
             let (handed, outgoing): (Vec<HandedOver>, Vec<_>) = messages.into_iter().unzip();
             let started = Instant::now();
             let mut verdicts = route.channel.send(outgoing).await;
-            metrics::histogram!("pinion_send_seconds", "route" => route.name.clone()).record(started.elapsed());
+            metrics::histogram!("pinion_send_seconds", "route" => route.name.clone())
+                .record(started.elapsed());
             // A channel answers for every message; one that does not has lost the others.
-            let missing = Verdict::Unreported { left: true, fault: "the channel gave no verdict".to_owned() };
+            let missing = Verdict::Unreported {
+                left: true,
+                fault: "the channel gave no verdict".to_owned(),
+            };
             verdicts.resize(handed.len(), missing);
             (route, handed, verdicts)
         });
@@ -207,7 +210,9 @@ impl Engine {
                 match decide(&message, verdict, &rules) {
                     Next::Done(row, suppression) => {
                         if let Some(reason) = suppression {
-                            commit.suppress.push((message.channel_type, message.address, reason));
+                            commit
+                                .suppress
+                                .push((message.channel_type, message.address, reason));
                         }
                         commit.rows.push(row);
                     }
@@ -215,6 +220,7 @@ impl Engine {
                 }
             }
         }
+        commit.accepted_sketch = accepted(&commit.rows);
         commit
     }
 
@@ -232,7 +238,9 @@ impl Engine {
         }
         let until = Instant::now() + wait;
         while Instant::now() < until {
-            let left = until.saturating_duration_since(Instant::now()).min(self.config().lease / 3);
+            let left = until
+                .saturating_duration_since(Instant::now())
+                .min(self.config().lease / 3);
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
                 () = self.stopping() => return Ok(false),
@@ -245,7 +253,14 @@ impl Engine {
     }
 
     /// The same outcome for all recipients behind the cursor up to `last`; the holdout stays the holdout.
-    fn all(&self, run: &PreparedRun, cursor: Option<u32>, chunk: &Chunk, last: u32, reason: Reason) -> BatchCommit {
+    fn all(
+        &self,
+        run: &PreparedRun,
+        cursor: Option<u32>,
+        chunk: &Chunk,
+        last: u32,
+        reason: Reason,
+    ) -> BatchCommit {
         let at = self.inner.clock.now();
         let from = cursor.map_or(chunk.first_seq, |cursor| cursor.saturating_add(1));
         let rows = run.recipients.range(from..=last).map(|seq| {
@@ -253,26 +268,19 @@ impl Engine {
                 Variant::Holdout => (HOLDOUT, Reason::TreatmentHoldout),
                 Variant::Treatment(number) => (number, reason),
             };
-            LedgerRow { seq, treatment, reason, at, provider_id: None, detail: None, attempts: 0 }
+            LedgerRow {
+                seq,
+                treatment,
+                reason,
+                at,
+                provider_id: None,
+                detail: None,
+                attempts: 0,
+            }
         });
-        BatchCommit { rows: rows.collect(), ..BatchCommit::default() }
-    }
-
-    /// Whom the chunk reached before this turn, for unique counts over several runs.
-    async fn sketch_so_far(&self, run: &PreparedRun, chunk: &Chunk) -> Result<HllSketch> {
-        let mut sketch =
-            HllSketch::new(SKETCH_SIZE, HllType::Hll8).expect("the size is one that the sketch allows");
-        let Some(cursor) = chunk.cursor else { return Ok(sketch) };
-        let mut after = chunk.first_seq.checked_sub(1);
-        loop {
-            let rows = self.store().ledger(&run.app, run.run_no, after, 1_000).await?;
-            for row in rows.iter().filter(|row| row.seq <= cursor && row.reason == Reason::Accepted) {
-                sketch.update(row.seq);
-            }
-            match rows.last() {
-                Some(last) if last.seq < cursor => after = Some(last.seq),
-                _ => return Ok(sketch),
-            }
+        BatchCommit {
+            rows: rows.collect(),
+            ..BatchCommit::default()
         }
     }
 }
@@ -286,7 +294,8 @@ impl PreparedRun {
     fn routes(&self) -> impl Iterator<Item = &Route> {
         self.treatments.iter().flat_map(|treatment| {
             let mail = treatment.email.as_ref().and_then(|mail| mail.route.as_ref());
-            mail.into_iter().chain(treatment.custom.as_ref().map(|custom| &custom.route))
+            mail.into_iter()
+                .chain(treatment.custom.as_ref().map(|custom| &custom.route))
         })
     }
 
@@ -311,6 +320,16 @@ fn batch_size(most: usize, run: &PreparedRun) -> usize {
     slowest.map_or(most, |rate| most.min((rate / 4).max(1) as usize))
 }
 
+/// Whom the batch reached, for unique counts over several runs.
+fn accepted(rows: &[LedgerRow]) -> Option<Vec<u8>> {
+    let mut sketch =
+        HllSketch::new(SKETCH_SIZE, HllType::Hll8).expect("the size is one that the sketch allows");
+    for row in rows.iter().filter(|row| row.reason == Reason::Accepted) {
+        sketch.update(row.seq);
+    }
+    (!sketch.is_empty()).then(|| sketch.serialize())
+}
+
 fn fenced(error: Error) -> Result<Turn> {
     match error {
         Error::Store(pinion_store::Error::Fenced) => Ok(Turn::Fenced),
@@ -320,7 +339,12 @@ fn fenced(error: Error) -> Result<Turn> {
 
 fn count(rows: &[LedgerRow]) {
     for row in rows {
-        let treatment = if row.treatment == HOLDOUT { "holdout" } else { "sent" };
-        metrics::counter!("pinion_messages_total", "reason" => row.reason.as_str(), "kind" => treatment).increment(1);
+        let treatment = if row.treatment == HOLDOUT {
+            "holdout"
+        } else {
+            "sent"
+        };
+        metrics::counter!("pinion_messages_total", "reason" => row.reason.as_str(), "kind" => treatment)
+            .increment(1);
     }
 }
