@@ -54,6 +54,8 @@ class Server:
             "BINDINGS__EMAIL__SETTINGS__HOST": "127.0.0.1",
             "BINDINGS__EMAIL__SETTINGS__PORT": str(smtp),
             "BINDINGS__EMAIL__SETTINGS__TLS": "none",
+            "BINDINGS__CUSTOM__PLUGIN": "webhook",
+            "BINDINGS__CUSTOM__SETTINGS__URL": f"{self.url}/outbox/sink/custom",
             "IMPORTS__FOLDER": str(self.imports),
             "ENGINE__RETRY_FIRST_SECONDS": "0.2",
         }

@@ -4,6 +4,8 @@ import datetime
 
 import pytest
 
+from pinion import wait_for
+
 NOW = datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -71,8 +73,6 @@ def test_direct_mail_is_counted(pinpoint, mail_app):
     message = {"EmailMessage": {"SimpleEmail": {"Subject": {"Data": "s"}, "TextPart": {"Data": "t"}}}}
     addresses = {address: {"ChannelType": "EMAIL"} for address in ["k1@example.com", "k2@example.com", "bounce+k@example.com"]}
     pinpoint.send_messages(ApplicationId=mail_app, MessageRequest={"Addresses": addresses, "MessageConfiguration": message})
-
-    from pinion import wait_for
 
     def value(name):
         rows = kpi(pinpoint, mail_app, name)["KpiResult"]["Rows"]

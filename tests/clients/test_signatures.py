@@ -1,6 +1,7 @@
 """Who signed a request: unknown keys, wrong clocks and tampering are refused."""
 
 import datetime
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from pinion import REGION
+from pinion import REGION, wait_for
 
 
 def refused(call):
@@ -30,8 +31,6 @@ def test_unknown_and_wrong_keys(server):
 
 
 def test_a_disabled_key_is_refused_within_seconds(server):
-    from pinion import wait_for
-
     key = server.create_key()
     client = server.client(key)
     client.get_apps()
@@ -99,8 +98,6 @@ def test_a_clock_that_is_off(server, monkeypatch, minutes):
 
 @pytest.mark.parametrize("path", ["/v1/apps/../apps", "/v1//apps", "/v1/apps/%2e%2e/apps", "/v1/./apps"])
 def test_paths_that_could_be_read_in_two_ways_are_refused(server, path):
-    import http.client
-
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
     connection.putrequest("GET", path)
     connection.endheaders()

@@ -1,6 +1,7 @@
 """All operations of the service model: each is answered, and one that is not built says so by name."""
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
@@ -22,15 +23,15 @@ TagResource ListTagsForResource UntagResource
 MODEL = Session().get_service_model("pinpoint")
 
 
-def sample(shape, name=""):
+def sample(shape):
     """The smallest value that a client lets through."""
     if shape.type_name == "structure":
-        return {member: sample(shape.members[member], member) for member in shape.required_members}
+        return {member: sample(shape.members[member]) for member in shape.required_members}
     if shape.type_name == "list":
         return []
     if shape.type_name == "map":
         return {}
-    if shape.enum if hasattr(shape, "enum") else None:
+    if getattr(shape, "enum", None):
         return shape.enum[0]
     return {"integer": 1, "long": 1, "boolean": True, "double": 1.0, "timestamp": 0}.get(shape.type_name, "x")
 
@@ -42,8 +43,6 @@ def test_the_model_has_122_operations():
 
 @pytest.mark.parametrize("operation", [name for name in MODEL.operation_names if name not in BUILT])
 def test_an_operation_that_is_not_built_says_so(pinpoint, app, operation):
-    from botocore import xform_name
-
     arguments = sample(MODEL.operation_model(operation).input_shape)
     if "ApplicationId" in arguments:
         arguments["ApplicationId"] = app
