@@ -1,14 +1,15 @@
 //! What is wrong gives a clear error or a counted outcome, and the rest goes on.
 
 use pinion_domain::campaign::CampaignStatus;
-use pinion_domain::id::{JobId, fresh_id};
 use pinion_domain::clock::iso;
+use pinion_domain::id::{JobId, fresh_id};
 use pinion_domain::job::{ImportJob, ImportJobRequest, JobStatus};
 use pinion_store::{AppRef, RunState, Scope};
 use serde_json::json;
 
 use crate::harness::{
-    Server, campaign, everybody, finished, outcomes, people, schedule, segment, sink, smtp_settings, until, write,
+    Server, campaign, everybody, finished, outcomes, people, schedule, segment, sink, smtp_settings, until,
+    write,
 };
 
 fn null() -> Vec<(String, String)> {
@@ -38,7 +39,11 @@ async fn import(server: &Server, app: &AppRef, url: String, format: &str) -> Imp
     store.create_job(app, &id, job).await.unwrap();
     server.running.engine().wake();
     until("the job to end", async || {
-        store.job(app, &id).await.unwrap().filter(|job| job.job_status.is_final())
+        store
+            .job(app, &id)
+            .await
+            .unwrap()
+            .filter(|job| job.job_status.is_final())
     })
     .await
 }
@@ -73,7 +78,11 @@ async fn broken_lines_are_reported_and_the_others_are_imported() {
     let missing = format!("file://{}/none.csv", server.folder.path().display());
     let job = import(&server, &app, missing, "CSV").await;
     assert_eq!(job.job_status, JobStatus::Failed);
-    assert!(job.failures[0].contains("below the import folder"), "{:?}", job.failures);
+    assert!(
+        job.failures[0].contains("below the import folder"),
+        "{:?}",
+        job.failures
+    );
     server.stop().await;
 }
 
@@ -84,10 +93,21 @@ async fn a_variable_that_nobody_has_renders_as_nothing() {
     let (store, app) = (server.store(), server.app().await);
     people(store, &app, 3, |n| format!("p{n}@example.com")).await;
     let segment = everybody(store, &app).await;
-    let id = schedule(store, &app, campaign(segment, "<p>[{{Attributes.nothing}}{{Nonsense}}]</p>")).await;
+    let id = schedule(
+        store,
+        &app,
+        campaign(segment, "<p>[{{Attributes.nothing}}{{Nonsense}}]</p>"),
+    )
+    .await;
     let run = finished(store, &app, &id).await;
     assert_eq!(outcomes(store, &app, &run).await, [("ACCEPTED", 3)]);
-    assert!(outbox.messages(0, 10).messages.iter().all(|mail| mail.raw.contains("[]")));
+    assert!(
+        outbox
+            .messages(0, 10)
+            .messages
+            .iter()
+            .all(|mail| mail.raw.contains("[]"))
+    );
     server.stop().await;
 }
 
@@ -123,7 +143,10 @@ async fn a_run_that_cannot_start_says_why() {
         let run = finished(store, &app, &id).await;
         assert_eq!(run.state, RunState::Failed, "{sentence}");
         let detail = run.detail.unwrap();
-        assert!(detail.contains(sentence), "{detail:?} should mention {sentence:?}");
+        assert!(
+            detail.contains(sentence),
+            "{detail:?} should mention {sentence:?}"
+        );
         let invalid = until("the campaign to be invalid", async || {
             let campaign = store
                 .document::<pinion_domain::campaign::CampaignDocument>(Scope::from(&app), id.as_str(), None)
@@ -154,7 +177,10 @@ async fn an_attribute_that_nobody_has_selects_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_refuses_ends_in_counted_failures() {
     // Nobody listens there.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let mut environment = smtp_settings(address);
     environment.push(("PINION_ENGINE__RETRY_FIRST_SECONDS".to_owned(), "0.05".to_owned()));
     environment.push(("PINION_ENGINE__RETRY_ATTEMPTS".to_owned(), "2".to_owned()));

@@ -36,7 +36,14 @@ pub struct Server {
 /// Mail that arrives somewhere outside the server.
 pub async fn sink() -> Arc<Outbox> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Outbox::start(listener, OutboxConfig { messages: 200_000, ..OutboxConfig::default() }).unwrap()
+    Outbox::start(
+        listener,
+        OutboxConfig {
+            messages: 200_000,
+            ..OutboxConfig::default()
+        },
+    )
+    .unwrap()
 }
 
 /// Variables that send e-mail to an address.
@@ -44,7 +51,10 @@ pub fn smtp_settings(address: SocketAddr) -> Vec<(String, String)> {
     [
         ("PINION_BINDINGS__EMAIL__PLUGIN", "email-smtp".to_owned()),
         ("PINION_BINDINGS__EMAIL__SETTINGS__HOST", address.ip().to_string()),
-        ("PINION_BINDINGS__EMAIL__SETTINGS__PORT", address.port().to_string()),
+        (
+            "PINION_BINDINGS__EMAIL__SETTINGS__PORT",
+            address.port().to_string(),
+        ),
         ("PINION_BINDINGS__EMAIL__SETTINGS__TLS", "none".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -62,10 +72,15 @@ impl Server {
     }
 
     pub async fn start_in(folder: TempDir, mut environment: Vec<(String, String)>) -> Self {
-        environment.push(("PINION_IMPORTS__FOLDER".to_owned(), folder.path().display().to_string()));
+        environment.push((
+            "PINION_IMPORTS__FOLDER".to_owned(),
+            folder.path().display().to_string(),
+        ));
         let config = Config::load(None, environment.into_iter()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let running = start(config, &folder.path().join("data"), listener, metrics()).await.unwrap();
+        let running = start(config, &folder.path().join("data"), listener, metrics())
+            .await
+            .unwrap();
         Self { running, folder }
     }
 
@@ -86,12 +101,21 @@ impl Server {
 
 /// An application with an e-mail channel.
 pub async fn app(store: &Store) -> AppRef {
-    let tenant = Tenant { account: store.default_account().await.unwrap(), region: "eu-west-1".into() };
-    let create = CreateApplication { name: "story".to_owned(), tags: Default::default() };
+    let tenant = Tenant {
+        account: store.default_account().await.unwrap(),
+        region: "eu-west-1".into(),
+    };
+    let create = CreateApplication {
+        name: "story".to_owned(),
+        tags: Default::default(),
+    };
     let app = store.create_app(&tenant, create).await.unwrap();
     let app = store.app(&tenant, &app.id).await.unwrap().unwrap();
     let channel = json!({ "FromAddress": "Shop <shop@example.com>", "Identity": "none", "Enabled": true });
-    store.put_channel(&app, ChannelType::Email, channel).await.unwrap();
+    store
+        .put_channel(&app, ChannelType::Email, channel)
+        .await
+        .unwrap();
     app
 }
 
@@ -120,16 +144,23 @@ pub async fn people(store: &Store, app: &AppRef, count: u32, address: impl Fn(u3
 /// A segment from the JSON of a `WriteSegmentRequest`.
 pub async fn segment(store: &Store, app: &AppRef, request: serde_json::Value) -> SegmentId {
     let write: WriteSegment = serde_json::from_value(request).unwrap();
-    let document =
-        SegmentDocument { dimensions: write.dimensions, segment_groups: write.segment_groups, ..Default::default() };
+    let document = SegmentDocument {
+        dimensions: write.dimensions,
+        segment_groups: write.segment_groups,
+        ..Default::default()
+    };
     let id = fresh_id();
-    store.create_document(Scope::from(app), &id, document, "ACTIVE", None).await.unwrap();
+    store
+        .create_document(Scope::from(app), &id, document, "ACTIVE", None)
+        .await
+        .unwrap();
     id.into()
 }
 
 /// Everybody with an e-mail address.
 pub async fn everybody(store: &Store, app: &AppRef) -> SegmentId {
-    let channel = json!({ "Demographic": { "Channel": { "DimensionType": "INCLUSIVE", "Values": ["EMAIL"] } } });
+    let channel =
+        json!({ "Demographic": { "Channel": { "DimensionType": "INCLUSIVE", "Values": ["EMAIL"] } } });
     segment(store, app, json!({ "Dimensions": channel })).await
 }
 
@@ -138,7 +169,10 @@ pub fn campaign(segment: SegmentId, html: &str) -> CampaignDocument {
     CampaignDocument {
         name: Some("story".to_owned()),
         limits: Some(Limits::default()),
-        schedule: Some(Schedule { start_time: "IMMEDIATE".to_owned(), ..Schedule::default() }),
+        schedule: Some(Schedule {
+            start_time: "IMMEDIATE".to_owned(),
+            ..Schedule::default()
+        }),
         segment_id: Some(segment),
         segment_version: Some(1),
         message_configuration: Some(MessageConfiguration {
@@ -158,7 +192,10 @@ pub async fn schedule(store: &Store, app: &AppRef, document: CampaignDocument) -
     let id = CampaignId::from(fresh_id());
     let now = store.clock().now();
     assert!(iso(now).ends_with('Z'));
-    store.create_document(Scope::from(app), id.as_str(), document, "SCHEDULED", Some(now)).await.unwrap();
+    store
+        .create_document(Scope::from(app), id.as_str(), document, "SCHEDULED", Some(now))
+        .await
+        .unwrap();
     id
 }
 

@@ -22,7 +22,11 @@ const BATCH: usize = 50;
 
 fn binary(data: &Path, environment: &[(String, String)]) -> (Child, String) {
     // A port that was free a moment ago: the binary prints nothing that a script would have to read.
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let listen = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let child = Command::new(env!("CARGO_BIN_EXE_pinion"))
         .args(["serve", "--listen", &listen, "--data"])
         .arg(data)
@@ -38,7 +42,10 @@ async fn ready(listen: &str) {
     until("the server to be ready", async || {
         let mut stream = tokio::net::TcpStream::connect(listen).await.ok()?;
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ok()?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         answer.starts_with("HTTP/1.1 200").then_some(())
@@ -47,7 +54,12 @@ async fn ready(listen: &str) {
 }
 
 async fn open(data: &Path) -> Store {
-    let options = Options { folder: data.to_owned(), database_url: None, master_key: None, serve: false };
+    let options = Options {
+        folder: data.to_owned(),
+        database_url: None,
+        master_key: None,
+        serve: false,
+    };
     Store::open(options, Arc::new(SystemClock)).await.unwrap()
 }
 
@@ -89,12 +101,20 @@ async fn killed_at_any_moment_a_run_reaches_everybody() {
         child.wait().unwrap();
         kills += 1;
         arrived_before = outbox.counters().mails;
-        let run = store.runs(&app, &id, &Default::default()).await.unwrap().items.remove(0);
+        let run = store
+            .runs(&app, &id, &Default::default())
+            .await
+            .unwrap()
+            .items
+            .remove(0);
         if run.state != RunState::Running {
             break;
         }
     }
-    assert_eq!(kills, KILLS, "the run was over before it had been killed often enough");
+    assert_eq!(
+        kills, KILLS,
+        "the run was over before it had been killed often enough"
+    );
 
     let (mut child, listen) = binary(&data, &environment);
     ready(&listen).await;
@@ -102,7 +122,10 @@ async fn killed_at_any_moment_a_run_reaches_everybody() {
     assert_eq!(run.state, RunState::Completed);
 
     // SIGTERM drains and ends 0.
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let stopped = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(stopped.success());
     assert!(child.wait().unwrap().success(), "SIGTERM ends 0");
 
@@ -132,20 +155,33 @@ async fn killed_at_any_moment_a_run_reaches_everybody() {
         after = page.next_after;
         for message in page.messages {
             total += 1;
-            ids.entry(message.to[0].clone()).or_default().insert(message.message_id);
+            ids.entry(message.to[0].clone())
+                .or_default()
+                .insert(message.message_id);
         }
     }
     assert_eq!(ids.len(), RECIPIENTS as usize, "everybody got mail");
-    assert!(ids.values().all(|ids| ids.len() == 1), "a repeat has the same message id");
-    let known: HashSet<String> = seqs.iter().map(|seq| message_id(&run.id, *seq).to_string()).collect();
     assert!(
-        ids.values().flatten().all(|id| known.contains(id.split('@').next().unwrap())),
+        ids.values().all(|ids| ids.len() == 1),
+        "a repeat has the same message id"
+    );
+    let known: HashSet<String> = seqs
+        .iter()
+        .map(|seq| message_id(&run.id, *seq).to_string())
+        .collect();
+    assert!(
+        ids.values()
+            .flatten()
+            .all(|id| known.contains(id.split('@').next().unwrap())),
         "message ids are derived from run and recipient"
     );
     let repeats = total - RECIPIENTS as usize;
     // In flight: a batch of each worker, and one that is being committed.
     let bound = KILLS * WORKERS * BATCH * 2;
-    assert!(repeats <= bound, "{repeats} repeats, at most {bound} are explained by {KILLS} kills");
+    assert!(
+        repeats <= bound,
+        "{repeats} repeats, at most {bound} are explained by {KILLS} kills"
+    );
     eprintln!("{KILLS} kills: 0 lost, {repeats} repeats of at most {bound}");
     store.close().await;
 }

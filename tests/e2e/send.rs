@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use pinion_domain::campaign::{CampaignStatus, Treatment, WriteTreatment};
+use pinion_domain::channel::ChannelType;
 use pinion_domain::delivery::SuppressionReason;
 use pinion_domain::endpoint::EndpointRequest;
-use pinion_domain::channel::ChannelType;
 use pinion_domain::kpi::Metric;
 use pinion_engine::kpi;
 use pinion_store::{Lane, RollupFilter, RunState, Scope, Upsert};
-use jiff::Timestamp;
 
 use crate::harness::{
     Server, campaign, everybody, finished, outcomes, people, run_when, schedule, sink, smtp_settings, until,
@@ -45,16 +45,39 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
         _ => format!("person{n}@example.com"),
     })
     .await;
-    let update = |id: &str, request: EndpointRequest| vec![Upsert { id: id.into(), request }];
-    let opt_out = EndpointRequest { opt_out: Some("ALL".into()), ..Default::default() };
-    store.upsert_endpoints(&app, Lane::Interactive, update("e2", opt_out)).await.unwrap();
+    let update = |id: &str, request: EndpointRequest| {
+        vec![Upsert {
+            id: id.into(),
+            request,
+        }]
+    };
+    let opt_out = EndpointRequest {
+        opt_out: Some("ALL".into()),
+        ..Default::default()
+    };
     store
-        .suppress(&app.tenant, None, ChannelType::Email, "PERSON3@example.com", SuppressionReason::Complaint)
+        .upsert_endpoints(&app, Lane::Interactive, update("e2", opt_out))
+        .await
+        .unwrap();
+    store
+        .suppress(
+            &app.tenant,
+            None,
+            ChannelType::Email,
+            "PERSON3@example.com",
+            SuppressionReason::Complaint,
+        )
         .await
         .unwrap();
     let segment = everybody(store, &app).await;
-    let inactive = EndpointRequest { endpoint_status: Some("INACTIVE".into()), ..Default::default() };
-    store.upsert_endpoints(&app, Lane::Interactive, update("e4", inactive)).await.unwrap();
+    let inactive = EndpointRequest {
+        endpoint_status: Some("INACTIVE".into()),
+        ..Default::default()
+    };
+    store
+        .upsert_endpoints(&app, Lane::Interactive, update("e4", inactive))
+        .await
+        .unwrap();
 
     let id = schedule(store, &app, campaign(segment.clone(), HTML)).await;
     let run = finished(store, &app, &id).await;
@@ -84,22 +107,39 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
     let messages = outbox.messages(0, 100).messages;
     assert_eq!(messages.len(), 25);
     let message = &messages[0];
-    let number = message.to[0].trim_start_matches("person").split('@').next().unwrap().to_owned();
+    let number = message.to[0]
+        .trim_start_matches("person")
+        .split('@')
+        .next()
+        .unwrap()
+        .to_owned();
     assert_eq!(message.subject, format!("Hello {number}"));
     let header = |name: &str| {
-        let found = message.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+        let found = message
+            .headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found
+            .map(|(_, value)| value.trim().to_owned())
+            .unwrap_or_default()
     };
     assert_eq!(header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
 
     // The pixel twice, the link once, and the link leads where it should.
-    let pixel = message.images.iter().find(|image| image.contains("/t/o/")).unwrap();
+    let pixel = message
+        .images
+        .iter()
+        .find(|image| image.contains("/t/o/"))
+        .unwrap();
     assert_eq!(fetch("GET", pixel).await.0, 200);
     assert_eq!(fetch("GET", pixel).await.0, 200);
     let link = message.links.iter().find(|link| link.contains("/t/c/")).unwrap();
     let (status, answer) = fetch("GET", link).await;
     assert_eq!(status, 302);
-    assert!(answer.contains("location: https://shop.example.com/?a=1&b=2\r\n"), "{answer}");
+    assert!(
+        answer.contains("location: https://shop.example.com/?a=1&b=2\r\n"),
+        "{answer}"
+    );
     // A changed token leads nowhere.
     let at = link.len() - 10;
     let other = if link.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -110,20 +150,44 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
     let unsubscribe = header("List-Unsubscribe").trim_matches(['<', '>']).to_owned();
     assert_eq!(fetch("GET", &unsubscribe).await.0, 200);
     let address = message.to[0].as_str();
-    let suppressed = async || store.suppressed(&app, ChannelType::Email, &[address]).await.unwrap()[0];
+    let suppressed = async || {
+        store
+            .suppressed(&app, ChannelType::Email, &[address])
+            .await
+            .unwrap()[0]
+    };
     assert_eq!(suppressed().await, None);
     assert_eq!(fetch("POST", &unsubscribe).await.0, 200);
     assert_eq!(fetch("POST", &unsubscribe).await.0, 200);
     assert_eq!(suppressed().await, Some(SuppressionReason::Unsubscribed));
-    let bounced = store.suppressed(&app, ChannelType::Email, &["bounce+0@example.com"]).await.unwrap()[0];
+    let bounced = store
+        .suppressed(&app, ChannelType::Email, &["bounce+0@example.com"])
+        .await
+        .unwrap()[0];
     assert_eq!(bounced, Some(SuppressionReason::Bounce));
 
     // Rollups are what counting gives.
-    let filter = RollupFilter { runs: Some(vec![run.no]), from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX };
-    let rolled: u64 = store.ledger_rollup(&app, filter.clone()).await.unwrap().iter().map(|count| count.count).sum();
+    let filter = RollupFilter {
+        runs: Some(vec![run.no]),
+        from: Timestamp::UNIX_EPOCH,
+        to: Timestamp::MAX,
+    };
+    let rolled: u64 = store
+        .ledger_rollup(&app, filter.clone())
+        .await
+        .unwrap()
+        .iter()
+        .map(|count| count.count)
+        .sum();
     assert_eq!(rolled, 30);
     let events = store.event_rollup(&app, filter).await.unwrap();
-    let count = |metric| events.iter().filter(|count| count.metric == metric).map(|count| count.count).sum::<u64>();
+    let count = |metric| {
+        events
+            .iter()
+            .filter(|count| count.metric == metric)
+            .map(|count| count.count)
+            .sum::<u64>()
+    };
     let wanted = [
         (Metric::Opened, 2),
         (Metric::UniqueOpened, 1),
@@ -135,9 +199,17 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
         assert_eq!(count(metric), expected, "{metric:?}");
     }
     let now = store.clock().now();
-    let kpi = async |name| kpi::campaign(store, &app, &id, name, Timestamp::UNIX_EPOCH, now).await.unwrap()[0].value;
+    let kpi = async |name| {
+        kpi::campaign(store, &app, &id, name, Timestamp::UNIX_EPOCH, now)
+            .await
+            .unwrap()[0]
+            .value
+    };
     assert_eq!(kpi("unique-deliveries").await, 25.0);
-    assert_eq!(kpi("attempted-deliveries-grouped-by-campaign-activity").await, 27.0);
+    assert_eq!(
+        kpi("attempted-deliveries-grouped-by-campaign-activity").await,
+        27.0
+    );
     assert_eq!(kpi("hard-bounce-rate").await, 1.0 / 27.0);
     assert_eq!(kpi("email-open-rate").await, 1.0 / 25.0);
 
@@ -162,17 +234,37 @@ async fn treatments_and_holdout_share_a_segment() {
     let other = campaign(segment, "<p>other</p>").message_configuration;
     document.additional_treatments = vec![Treatment {
         id: "t1".into(),
-        treatment: WriteTreatment { size_percent: 40, message_configuration: other, ..Default::default() },
+        treatment: WriteTreatment {
+            size_percent: 40,
+            message_configuration: other,
+            ..Default::default()
+        },
     }];
     let id = schedule(store, &app, document).await;
     let run = finished(store, &app, &id).await;
     assert_eq!(run.state, RunState::Completed, "{:?}", run.detail);
     let counts = store.ledger_counts(&app, run.no).await.unwrap();
-    let of = |treatment: u8| counts.iter().filter(|count| count.0 == treatment).map(|count| count.2).sum::<u64>();
-    assert_eq!((of(0), of(1), of(255)), (run.treatment_totals[0], run.treatment_totals[1], run.holdout_total));
+    let of = |treatment: u8| {
+        counts
+            .iter()
+            .filter(|count| count.0 == treatment)
+            .map(|count| count.2)
+            .sum::<u64>()
+    };
+    assert_eq!(
+        (of(0), of(1), of(255)),
+        (
+            run.treatment_totals[0],
+            run.treatment_totals[1],
+            run.holdout_total
+        )
+    );
     assert_eq!(of(0) + of(1) + of(255), 1_000);
     for (share, expected) in [(of(0), 400_u64), (of(1), 400), (of(255), 200)] {
-        assert!(share.abs_diff(expected) < 60, "{share} instead of about {expected}");
+        assert!(
+            share.abs_diff(expected) < 60,
+            "{share} instead of about {expected}"
+        );
     }
     let mails = outbox.messages(0, 1_000).messages;
     let others = mails.iter().filter(|mail| mail.raw.contains("other")).count() as u64;
@@ -190,7 +282,10 @@ async fn a_paused_run_stops_and_opt_outs_during_the_pause_count() {
     people(store, &app, 1_000, |n| format!("person{n}@example.com")).await;
     let segment = everybody(store, &app).await;
     let id = schedule(store, &app, campaign(segment, HTML)).await;
-    let run = run_when(store, &app, &id, "the run to begin", |run| run.state == RunState::Running).await;
+    let run = run_when(store, &app, &id, "the run to begin", |run| {
+        run.state == RunState::Running
+    })
+    .await;
     until("some mail", async || (outbox.counters().mails > 50).then_some(())).await;
     store.set_run_state(run.no, RunState::Paused, None).await.unwrap();
 
@@ -202,23 +297,47 @@ async fn a_paused_run_stops_and_opt_outs_during_the_pause_count() {
     })
     .await;
     assert!(settled < 1_000);
-    let reached: BTreeSet<String> = outbox.messages(0, 2_000).messages.iter().map(|mail| mail.to[0].clone()).collect();
-    let late: Vec<u32> = (0..1_000).filter(|n| !reached.contains(&format!("person{n}@example.com"))).take(20).collect();
+    let reached: BTreeSet<String> = outbox
+        .messages(0, 2_000)
+        .messages
+        .iter()
+        .map(|mail| mail.to[0].clone())
+        .collect();
+    let late: Vec<u32> = (0..1_000)
+        .filter(|n| !reached.contains(&format!("person{n}@example.com")))
+        .take(20)
+        .collect();
     let updates = late
         .iter()
         .map(|n| Upsert {
             id: format!("e{n}").into(),
-            request: EndpointRequest { opt_out: Some("ALL".into()), ..Default::default() },
+            request: EndpointRequest {
+                opt_out: Some("ALL".into()),
+                ..Default::default()
+            },
         })
         .collect();
-    store.upsert_endpoints(&app, Lane::Interactive, updates).await.unwrap();
-    store.set_run_state(run.no, RunState::Running, None).await.unwrap();
+    store
+        .upsert_endpoints(&app, Lane::Interactive, updates)
+        .await
+        .unwrap();
+    store
+        .set_run_state(run.no, RunState::Running, None)
+        .await
+        .unwrap();
     server.running.engine().wake();
     let run = finished(store, &app, &id).await;
-    assert_eq!(outcomes(store, &app, &run).await, [("ACCEPTED", 980), ("ENDPOINT_OPT_OUT", 20)]);
+    assert_eq!(
+        outcomes(store, &app, &run).await,
+        [("ACCEPTED", 980), ("ENDPOINT_OPT_OUT", 20)]
+    );
     let mails = outbox.messages(0, 2_000).messages;
     assert_eq!(mails.len(), 980);
-    assert!(late.iter().all(|n| !mails.iter().any(|mail| mail.to[0] == format!("person{n}@example.com"))));
+    assert!(late.iter().all(|n| {
+        !mails
+            .iter()
+            .any(|mail| mail.to[0] == format!("person{n}@example.com"))
+    }));
     server.stop().await;
 }
 
