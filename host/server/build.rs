@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut code = String::from("&[\n");
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
-        code.push_str(&format!("    include_bytes!({:?}),\n", file.canonicalize()?.display().to_string()));
+        code.push_str(&format!(
+            "    include_bytes!({:?}),\n",
+            file.canonicalize()?.display().to_string()
+        ));
     }
     code.push_str("]\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), code)?;

@@ -199,7 +199,11 @@ pub fn message_id(run: &RunId, seq: u32) -> MessageId {
 
 /// The id of an activity: what one run did with one treatment.
 pub fn activity_id(run: &RunId, treatment: u8) -> String {
-    if treatment == 0 { run.to_string() } else { derive(&[run.as_str().as_bytes(), b"activity", &[treatment]]) }
+    if treatment == 0 {
+        run.to_string()
+    } else {
+        derive(&[run.as_str().as_bytes(), b"activity", &[treatment]])
+    }
 }
 
 fn derive(parts: &[&[u8]]) -> String {

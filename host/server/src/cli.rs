@@ -103,7 +103,12 @@ pub struct Call {
     /// The body, or `@FILE`.
     pub(crate) body: Option<String>,
     /// The server.
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub(crate) endpoint: String,
     /// The region that the request is signed for.
     #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
@@ -155,7 +160,9 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Serve(serve) => commands::serve::run(serve).await,
             Command::Key(Key::Create(create)) => commands::key::create(create).await,
             Command::Key(Key::List(data)) => commands::key::list(&data).await,
-            Command::Key(Key::Disable { data, access_key_id }) => commands::key::disable(&data, &access_key_id).await,
+            Command::Key(Key::Disable { data, access_key_id }) => {
+                commands::key::disable(&data, &access_key_id).await
+            }
             Command::Call(call) => commands::call::run(call).await,
             Command::Console(Console::Link { data, url }) => commands::console::link(&data, &url).await,
             Command::Config(ConfigCommand::Check { config }) => {

@@ -159,14 +159,18 @@ impl Config {
         let mut table = match path {
             None => Table::new(),
             Some(path) => {
-                let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let text =
+                    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
                 // Read once as a whole: only the text still knows its lines.
                 toml::from_str::<Self>(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-                text.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?
+                text.parse()
+                    .map_err(|error| anyhow!("{}: {error}", path.display()))?
             }
         };
         for (name, text) in environment {
-            let Some(key) = name.strip_prefix(PREFIX) else { continue };
+            let Some(key) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
             // Variables without a section are not settings: PINION_CONFIG, PINION_LOG …
             if key.contains("__") {
                 set(&mut table, key, &text).with_context(|| format!("environment variable {name}"))?;
@@ -182,8 +186,9 @@ impl Config {
         self.bindings
             .iter()
             .map(|(name, binding)| {
-                let channel: ChannelType =
-                    name.parse().map_err(|()| anyhow!("bindings.{name}: is not a channel type"))?;
+                let channel: ChannelType = name
+                    .parse()
+                    .map_err(|()| anyhow!("bindings.{name}: is not a channel type"))?;
                 let settings = serde_json::to_value(&binding.settings)
                     .with_context(|| format!("bindings.{name}.settings"))?;
                 let delivery = match (binding.delivery.as_deref(), channel) {
@@ -197,7 +202,14 @@ impl Config {
                     }
                 };
                 let server = ServerBinding::of_settings(binding.plugin.clone(), settings);
-                Ok((channel, ServerBinding { rate: binding.rate, delivery, ..server }))
+                Ok((
+                    channel,
+                    ServerBinding {
+                        rate: binding.rate,
+                        delivery,
+                        ..server
+                    },
+                ))
             })
             .collect()
     }
@@ -217,15 +229,22 @@ fn set(table: &mut Table, key: &str, text: &str) -> Result<()> {
     let last = parts.pop().context("names no key")?;
     let mut table = table;
     for part in parts {
-        let entry = table.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
-        table = entry.as_table_mut().with_context(|| format!("{part} is not a section"))?;
+        let entry = table
+            .entry(part.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
+        table = entry
+            .as_table_mut()
+            .with_context(|| format!("{part} is not a section"))?;
     }
     table.insert(last, value(text));
     Ok(())
 }
 
 fn value(text: &str) -> Value {
-    let parsed = format!("v = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    let parsed = format!("v = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("v"));
     match parsed {
         // Text that happens to be a date stays text.
         Some(Value::Datetime(_)) | None => Value::String(text.to_owned()),
@@ -241,7 +260,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pinion.toml");
         fs::write(&path, file).unwrap();
-        Config::load(Some(&path), environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        Config::load(
+            Some(&path),
+            environment
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
     }
 
     #[test]

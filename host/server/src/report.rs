@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pinion_console::pages::report::{Item, Minute, Report, ReportSource, ReasonCount, Run, SourceError, Treatment};
+use pinion_console::pages::report::{
+    Item, Minute, ReasonCount, Report, ReportSource, Run, SourceError, Treatment,
+};
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::delivery::{Outcome, Reason};
 use pinion_domain::id::{AppId, CampaignId};
@@ -24,25 +26,43 @@ impl ReportSource for StoreReports {
         let mut items = Vec::new();
         for app in self.0.all_apps().await.map_err(source)? {
             let described = self.0.describe_app(&app).await.map_err(source)?;
-            items.push(Item { id: app.id.into(), name: described.name, status: String::new() });
+            items.push(Item {
+                id: app.id.into(),
+                name: described.name,
+                status: String::new(),
+            });
         }
         Ok(items)
     }
 
     async fn campaigns(&self, app: &AppId) -> Result<Vec<Item>, SourceError> {
-        let Some(app) = self.app(app).await? else { return Ok(Vec::new()) };
-        let page = PageRequest { size: PageRequest::LARGEST, after: None };
-        let campaigns =
-            self.0.documents::<CampaignDocument>(Scope::from(&app), None, &page).await.map_err(source)?;
+        let Some(app) = self.app(app).await? else {
+            return Ok(Vec::new());
+        };
+        let page = PageRequest {
+            size: PageRequest::LARGEST,
+            after: None,
+        };
+        let campaigns = self
+            .0
+            .documents::<CampaignDocument>(Scope::from(&app), None, &page)
+            .await
+            .map_err(source)?;
         Ok(campaigns
             .items
             .into_iter()
-            .map(|campaign| Item { name: name(&campaign), id: campaign.id, status: campaign.state })
+            .map(|campaign| Item {
+                name: name(&campaign),
+                id: campaign.id,
+                status: campaign.state,
+            })
             .collect())
     }
 
     async fn report(&self, app: &AppId, campaign: &CampaignId) -> Result<Option<Report>, SourceError> {
-        let Some(app) = self.app(app).await? else { return Ok(None) };
+        let Some(app) = self.app(app).await? else {
+            return Ok(None);
+        };
         let found = self
             .0
             .document::<CampaignDocument>(Scope::from(&app), campaign.as_str(), None)
@@ -50,7 +70,10 @@ impl ReportSource for StoreReports {
             .map_err(source)?;
         let Some(found) = found else { return Ok(None) };
         let described = self.0.describe_app(&app).await.map_err(source)?;
-        let page = PageRequest { size: MOST_RUNS, after: None };
+        let page = PageRequest {
+            size: MOST_RUNS,
+            after: None,
+        };
         let runs = self.0.runs(&app, campaign, &page).await.map_err(source)?.items;
         let filter = RollupFilter {
             runs: Some(runs.iter().map(|run| run.no).collect()),
@@ -76,7 +99,13 @@ impl ReportSource for StoreReports {
 
 impl StoreReports {
     async fn app(&self, id: &AppId) -> Result<Option<AppRef>, SourceError> {
-        Ok(self.0.all_apps().await.map_err(source)?.into_iter().find(|app| app.id == *id))
+        Ok(self
+            .0
+            .all_apps()
+            .await
+            .map_err(source)?
+            .into_iter()
+            .find(|app| app.id == *id))
     }
 }
 
@@ -85,11 +114,19 @@ fn source(error: pinion_store::Error) -> SourceError {
 }
 
 fn name(campaign: &Versioned<CampaignDocument>) -> String {
-    campaign.document.name.clone().unwrap_or_else(|| campaign.id.clone())
+    campaign
+        .document
+        .name
+        .clone()
+        .unwrap_or_else(|| campaign.id.clone())
 }
 
 fn progress(run: &pinion_store::Run, ledger: &[Count], now: Timestamp) -> Run {
-    let done = ledger.iter().filter(|count| count.run_no == run.no).map(|count| count.count).sum::<u64>();
+    let done = ledger
+        .iter()
+        .filter(|count| count.run_no == run.no)
+        .map(|count| count.count)
+        .sum::<u64>();
     let end = run.finished.unwrap_or(now);
     let seconds = end.duration_since(run.started).as_secs_f64().max(0.001);
     let rate = done as f64 / seconds;
@@ -127,9 +164,16 @@ fn treatments(
     ledger: &[Count],
     events: &[EventCount],
 ) -> Vec<Treatment> {
-    let own = campaign.treatment_name.clone().unwrap_or_else(|| "Default".to_owned());
+    let own = campaign
+        .treatment_name
+        .clone()
+        .unwrap_or_else(|| "Default".to_owned());
     let names = std::iter::once(own).chain(campaign.additional_treatments.iter().map(|treatment| {
-        treatment.treatment.treatment_name.clone().unwrap_or_else(|| treatment.id.to_string())
+        treatment
+            .treatment
+            .treatment_name
+            .clone()
+            .unwrap_or_else(|| treatment.id.to_string())
     }));
     let mut treatments: Vec<Treatment> = names
         .enumerate()
@@ -137,11 +181,17 @@ fn treatments(
             let number = u8::try_from(number).unwrap_or(u8::MAX);
             let of = |outcome: Outcome| {
                 let counts = ledger.iter().filter(|count| count.treatment == number);
-                counts.filter(|count| count.reason.outcome() == outcome).map(|count| count.count).sum()
+                counts
+                    .filter(|count| count.reason.outcome() == outcome)
+                    .map(|count| count.count)
+                    .sum()
             };
             let event = |metric: Metric| {
                 let counts = events.iter().filter(|count| count.treatment == number);
-                counts.filter(|count| count.metric == metric).map(|count| count.count).sum()
+                counts
+                    .filter(|count| count.metric == metric)
+                    .map(|count| count.count)
+                    .sum()
             };
             Treatment {
                 name,
@@ -182,7 +232,14 @@ fn timeline(ledger: &[Count], events: &[EventCount]) -> Vec<Minute> {
     let mut minutes: BTreeMap<i64, Minute> = BTreeMap::new();
     let mut at = |minute: i64, change: &dyn Fn(&mut Minute)| {
         let start = Timestamp::from_second(minute * 60).unwrap_or(Timestamp::UNIX_EPOCH);
-        let empty = Minute { minute: start, accepted: 0, failed: 0, skipped: 0, opened: 0, clicked: 0 };
+        let empty = Minute {
+            minute: start,
+            accepted: 0,
+            failed: 0,
+            skipped: 0,
+            opened: 0,
+            clicked: 0,
+        };
         change(minutes.entry(minute).or_insert(empty));
     };
     for count in ledger {

@@ -96,18 +96,27 @@ pub async fn start(
     let outbox = match &config.outbox.smtp_listen {
         None => None,
         Some(address) => {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("outbox.smtp_listen {address}"))?;
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("outbox.smtp_listen {address}"))?;
             let outbox = Outbox::start(listener, OutboxConfig::default())?;
             info!(address = %outbox.smtp_address(), "the outbox takes mail");
             Some(outbox)
         }
     };
     let regions = (!config.access.regions.is_empty()).then(|| config.access.regions.clone());
-    let api = Arc::new(Api::new(engine.clone(), Rules { regions, ..Rules::default() }));
+    let api = Arc::new(Api::new(
+        engine.clone(),
+        Rules {
+            regions,
+            ..Rules::default()
+        },
+    ));
     let sessions = Sessions::new(store.derived_key(wiring::CONSOLE_KEY), Arc::clone(store.clock()));
     let sessions = Arc::new(sessions.over_https(tls.is_some()));
     let reports = Arc::new(StoreReports(store.clone()));
-    let admin = admin_routes(&store, metrics).merge(pinion_console::router(sessions, reports, outbox.clone()));
+    let admin =
+        admin_routes(&store, metrics).merge(pinion_console::router(sessions, reports, outbox.clone()));
     let public = pinion_api::links::router(engine.clone()).merge(health_routes(&store));
     let api = pinion_api::router(api);
 
@@ -116,13 +125,27 @@ pub async fn start(
     match &config.http.admin_listen {
         None => listeners.push(spawn(listener, public.merge(admin).merge(api), tls, stop.clone())),
         Some(address) => {
-            let second = TcpListener::bind(address).await.with_context(|| format!("http.admin_listen {address}"))?;
+            let second = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("http.admin_listen {address}"))?;
             listeners.push(spawn(listener, public.merge(api), tls, stop.clone()));
-            listeners.push(spawn(second, admin.merge(health_routes(&store)), None, stop.clone()));
+            listeners.push(spawn(
+                second,
+                admin.merge(health_routes(&store)),
+                None,
+                stop.clone(),
+            ));
         }
     }
     engine.start().await?;
-    Ok(Running { address, outbox, stop, listeners, engine, store })
+    Ok(Running {
+        address,
+        outbox,
+        stop,
+        listeners,
+        engine,
+        store,
+    })
 }
 
 /// The base of links: what the settings say, or the listening address if that is loopback.
@@ -150,10 +173,11 @@ fn tls(config: &Config) -> Result<Option<TlsAcceptor>> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("http.tls_cert {}", cert.display()))?;
     let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("http.tls_key {}", key.display()))?;
-    let mut server = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let mut server =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
@@ -170,7 +194,10 @@ async fn ready(State(store): State<Store>) -> (StatusCode, String) {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(error) => {
             warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n".to_owned())
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer\n".to_owned(),
+            )
         }
     }
 }
@@ -181,12 +208,20 @@ fn admin_routes(store: &Store, metrics: PrometheusHandle) -> Router {
         "/metrics",
         get(move || async move {
             metrics::gauge!("pinion_sending_held").set(if store.is_held() { 1.0 } else { 0.0 });
-            ([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
+            (
+                [(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+                metrics.render(),
+            )
         }),
     )
 }
 
-fn spawn(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>, stop: CancellationToken) -> JoinHandle<()> {
+fn spawn(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let graceful = GracefulShutdown::new();
         let mut connections = tokio::task::JoinSet::new();
@@ -204,7 +239,12 @@ fn spawn(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>, stop: 
                 },
                 Some(_) = connections.join_next() => continue,
             };
-            connections.spawn(serve_connection(stream, router.clone(), tls.clone(), graceful.watcher()));
+            connections.spawn(serve_connection(
+                stream,
+                router.clone(),
+                tls.clone(),
+                graceful.watcher(),
+            ));
         }
         drop(listener);
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
@@ -228,7 +268,10 @@ async fn serve_connection(
         router.clone().oneshot(request.map(axum::body::Body::new))
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http1()
+        .timer(hyper_util::rt::TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
     builder.http2().timer(hyper_util::rt::TokioTimer::new());
     let served = match tls {
         None => {

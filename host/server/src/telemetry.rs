@@ -13,10 +13,14 @@ pub fn init_logs(log: &Log) -> Result<()> {
         Err(_) => log.filter.clone().unwrap_or_else(|| "info".to_owned()),
     };
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log filter {filter:?}"))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = match log.format.as_deref() {
         Some("json") => subscriber.json().try_init(),
-        _ => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        _ => subscriber
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))
 }

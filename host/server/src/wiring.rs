@@ -36,13 +36,18 @@ pub fn options(config: &Config, folder: &Path, serve: bool) -> Result<Options> {
         (Some(_), Some(_)) => bail!("store.master_key and store.master_key_file exclude each other"),
         (Some(text), None) => Some(MasterKey::parse(text)?),
         (None, Some(file)) => {
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("store.master_key_file {}", file.display()))?;
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("store.master_key_file {}", file.display()))?;
             Some(MasterKey::parse(&text)?)
         }
         (None, None) => None,
     };
-    Ok(Options { folder: folder.to_owned(), database_url: config.database.url.clone(), master_key, serve })
+    Ok(Options {
+        folder: folder.to_owned(),
+        database_url: config.database.url.clone(),
+        master_key,
+        serve,
+    })
 }
 
 /// The store, for a command beside a server that may be running.
@@ -63,7 +68,9 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
     })?;
     let grants: HashMap<_, _> = config.plugins.grants.clone().into_iter().collect();
     for component in EMBEDDED {
-        let plugin = sandbox.load(bytes::Bytes::from_static(component), &grants).await?;
+        let plugin = sandbox
+            .load(bytes::Bytes::from_static(component), &grants)
+            .await?;
         info!(plugin.name = %plugin.manifest.name, plugin.version = %plugin.manifest.version, "plugin embedded");
     }
     if let Some(folder) = &config.plugins.folder {
@@ -73,14 +80,21 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
             .with_context(|| format!("plugins.folder {}", folder.display()))?;
         for (file, result) in loaded {
             match result {
-                Ok(plugin) => info!(plugin.name = %plugin.manifest.name, file = %file.display(), "plugin loaded"),
-                Err(error) => warn!(%error, file = %file.display(), "a file of the plugin folder is not served"),
+                Ok(plugin) => {
+                    info!(plugin.name = %plugin.manifest.name, file = %file.display(), "plugin loaded")
+                }
+                Err(error) => {
+                    warn!(%error, file = %file.display(), "a file of the plugin folder is not served")
+                }
             }
         }
     }
     for plugin in store.plugins().await? {
         let name = plugin.name.clone();
-        if let Err(error) = sandbox.install(plugin.owner, &plugin.name, plugin.component.into(), plugin.grants).await {
+        if let Err(error) = sandbox
+            .install(plugin.owner, &plugin.name, plugin.component.into(), plugin.grants)
+            .await
+        {
             warn!(%error, plugin.name = %name, "an installed plugin is not served");
         }
     }
@@ -88,11 +102,18 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
 }
 
 /// The engine of these settings. `public_url` is where links lead.
-pub fn engine(config: &Config, store: &Store, sandbox: Arc<Sandbox>, public_url: Option<Url>) -> Result<Engine> {
+pub fn engine(
+    config: &Config,
+    store: &Store,
+    sandbox: Arc<Sandbox>,
+    public_url: Option<Url>,
+) -> Result<Engine> {
     let defaults = pinion_engine::Config::default();
     let section = &config.engine;
     let retry = RetryPolicy {
-        first: section.retry_first_seconds.map_or(defaults.retry.first, Duration::from_secs_f64),
+        first: section
+            .retry_first_seconds
+            .map_or(defaults.retry.first, Duration::from_secs_f64),
         attempts: section.retry_attempts.unwrap_or(defaults.retry.attempts),
         ..defaults.retry
     };

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::packages::{Program, on_path};
 use crate::plugins;
-use crate::workspace::{build_server, cargo, root, run as run_program, target};
+use crate::workspace::{build_server, cargo, root, run as run_program, server_binary, target};
 
-/// A suite: its name, and how it is run.
-type Suite = (&'static str, fn() -> Result<()>);
+/// A suite: its name, and how it is run with the server's binary.
+type Suite = (&'static str, fn(&Path) -> Result<()>);
 
 const SUITES: &[Suite] = &[("rust", rust), ("clients", clients), ("browser", browser)];
 
@@ -28,6 +28,7 @@ pub fn run(names: &[String]) -> Result<()> {
     }
     // All suites need the components: Rust's as fixtures, the others inside the server.
     plugins::build()?;
+    let server = server(names.is_empty() || names.iter().any(|name| name == "rust"))?;
     let mut closing = Vec::new();
     let mut failed = false;
     for (name, suite) in SUITES {
@@ -36,7 +37,7 @@ pub fn run(names: &[String]) -> Result<()> {
         }
         eprintln!("\n== {name} ==");
         let began = Instant::now();
-        let outcome = match suite() {
+        let outcome = match suite(&server) {
             Ok(()) => "passed".to_owned(),
             Err(error) => {
                 failed = true;
@@ -53,8 +54,18 @@ pub fn run(names: &[String]) -> Result<()> {
     }
 }
 
+/// Builds the server: together with all tests if those are to run, so that nothing is built twice with other
+/// features.
+fn server(with_tests: bool) -> Result<PathBuf> {
+    if !with_tests {
+        return build_server();
+    }
+    run_program(cargo().args(["test", "--workspace", "--no-run"]))?;
+    Ok(server_binary())
+}
+
 /// Tests of all crates, plugins included: on the machine itself a plugin is plain Rust.
-fn rust() -> Result<()> {
+fn rust(_: &Path) -> Result<()> {
     let elsewhere = std::env::var_os("PINION_TEST_POSTGRES_URL").is_some();
     let without = std::env::var("PINION_TEST_POSTGRES").as_deref() == Ok("off");
     if !elsewhere && !without {
@@ -64,11 +75,10 @@ fn rust() -> Result<()> {
 }
 
 /// The server as boto3 and the AWS CLI see it.
-fn clients() -> Result<()> {
-    let server = build_server()?;
+fn clients(server: &Path) -> Result<()> {
     let python = python_folder()?;
     let mut pytest = Command::new(python.join("bin").join("pytest"));
-    pytest.arg(root().join("tests/clients")).env("PINION", &server);
+    pytest.arg(root().join("tests/clients")).env("PINION", server);
     // Nothing is left behind in the source folders.
     pytest.args([
         "-o",
@@ -81,8 +91,7 @@ fn clients() -> Result<()> {
 }
 
 /// The pages in a browser.
-fn browser() -> Result<()> {
-    let server = build_server()?;
+fn browser(server: &Path) -> Result<()> {
     let modules = node_folder()?;
     let chromium = CHROMIUM.get()?;
     let mut node = Command::new(NODE.get()?);

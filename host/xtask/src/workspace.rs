@@ -32,7 +32,12 @@ pub fn cargo() -> Command {
 /// Builds the server as developers build it, and tells where it is.
 pub fn build_server() -> Result<PathBuf> {
     run(cargo().args(["build", "--package", "pinion-server"]))?;
-    Ok(target().join("debug").join("pinion"))
+    Ok(server_binary())
+}
+
+/// Where cargo puts the server that developers build.
+pub fn server_binary() -> PathBuf {
+    target().join("debug").join("pinion")
 }
 
 /// Runs a program that talks to the terminal itself.

@@ -24,9 +24,16 @@ pub(crate) async fn run(call: Call) -> Result<()> {
         .with_context(|| format!("{} is not a path", call.path))?;
     let method = call.method.to_uppercase();
     let credentials = Credentials::new(call.access_key_id, call.secret_access_key);
-    let signer = Signer { credentials: &credentials, region: &call.region, service: "mobiletargeting" };
+    let signer = Signer {
+        credentials: &credentials,
+        region: &call.region,
+        service: "mobiletargeting",
+    };
     let mut headers = http::HeaderMap::new();
-    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
     headers.extend(signer.sign_headers(&method, &uri, &headers.clone(), &body, system_clock().now()));
     let mut request = http::Request::builder().method(method.as_str()).uri(uri);
     if let Some(all) = request.headers_mut() {

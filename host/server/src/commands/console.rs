@@ -15,5 +15,8 @@ pub(crate) async fn link(data: &Data, url: &str) -> Result<()> {
     let sessions = Sessions::new(store.derived_key(CONSOLE_KEY), Arc::clone(store.clock()));
     let token = sessions.issue_link_token();
     store.close().await;
-    say(&format!("{}/console/enter?token={token}", url.trim_end_matches('/')))
+    say(&format!(
+        "{}/console/enter?token={token}",
+        url.trim_end_matches('/')
+    ))
 }

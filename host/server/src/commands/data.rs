@@ -12,7 +12,10 @@ pub(crate) async fn backup(command: Backup) -> Result<()> {
     let copied = store.backup(&command.to).await;
     store.close().await;
     copied?;
-    say(&format!("copied to {}; keep the master key apart from it", command.to.display()))
+    say(&format!(
+        "copied to {}; keep the master key apart from it",
+        command.to.display()
+    ))
 }
 
 /// Takes the folder's lock, so that no running server is left with another opinion.

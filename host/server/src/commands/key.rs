@@ -26,7 +26,10 @@ pub(crate) async fn create(command: KeyCreate) -> Result<()> {
     }
     say(&format!("AWS_ACCESS_KEY_ID={}", key.id))?;
     say(&format!("AWS_SECRET_ACCESS_KEY={}", key.secret.as_str()))?;
-    say(&format!("# account {}; the secret is not shown again", key.account))
+    say(&format!(
+        "# account {}; the secret is not shown again",
+        key.account
+    ))
 }
 
 pub(crate) async fn list(data: &Data) -> Result<()> {
@@ -35,7 +38,10 @@ pub(crate) async fn list(data: &Data) -> Result<()> {
     store.close().await;
     for key in keys {
         let state = if key.enabled { "enabled" } else { "disabled" };
-        say(&format!("{}  {}  {}  {}  {state}", key.id, key.account, key.principal, key.creation_date))?;
+        say(&format!(
+            "{}  {}  {}  {}  {state}",
+            key.id, key.account, key.principal, key.creation_date
+        ))?;
     }
     Ok(())
 }
@@ -44,5 +50,9 @@ pub(crate) async fn disable(data: &Data, id: &str) -> Result<()> {
     let store = open_beside(data).await?;
     let found = store.set_access_key_enabled(&id.into(), false).await?;
     store.close().await;
-    if found { say(&format!("{id} is disabled")) } else { bail!("no access key {id}") }
+    if found {
+        say(&format!("{id} is disabled"))
+    } else {
+        bail!("no access key {id}")
+    }
 }

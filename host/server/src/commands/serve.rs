@@ -13,8 +13,9 @@ pub(crate) async fn run(command: Serve) -> Result<()> {
     let config = command.data.settings()?;
     telemetry::init_logs(&config.log)?;
     let metrics = telemetry::init_metrics()?;
-    let listener =
-        TcpListener::bind(&command.listen).await.with_context(|| format!("cannot listen on {}", command.listen))?;
+    let listener = TcpListener::bind(&command.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", command.listen))?;
     let running = serve::start(config, &command.data.data, listener, metrics).await?;
     info!(address = %running.address(), "pinion serves");
     let mut terminate = signal(SignalKind::terminate())?;
