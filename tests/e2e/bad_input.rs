@@ -1,7 +1,6 @@
 //! What is wrong gives a clear error or a counted outcome, and the rest goes on.
 
 use pinion_domain::campaign::CampaignStatus;
-use pinion_domain::clock::iso;
 use pinion_domain::id::{JobId, fresh_id};
 use pinion_domain::job::{ImportJob, ImportJobRequest, JobStatus};
 use pinion_store::{AppRef, RunState, Scope};
@@ -19,23 +18,15 @@ fn null() -> Vec<(String, String)> {
 async fn import(server: &Server, app: &AppRef, url: String, format: &str) -> ImportJob {
     let id = JobId::from(fresh_id());
     let store = server.store();
-    let job = ImportJob {
-        completed_pieces: 0,
-        completion_date: None,
-        creation_date: iso(store.clock().now()),
-        definition: ImportJobRequest {
+    let job = ImportJob::new(
+        ImportJobRequest {
             format: format.to_owned(),
             s3_url: url,
             segment_name: Some("imported".to_owned()),
             ..ImportJobRequest::default()
         },
-        failed_pieces: 0,
-        failures: Vec::new(),
-        job_status: JobStatus::Created,
-        total_failures: 0,
-        total_pieces: 0,
-        total_processed: 0,
-    };
+        store.clock().now(),
+    );
     store.create_job(app, &id, job).await.unwrap();
     server.running.engine().wake();
     until("the job to end", async || {

@@ -141,7 +141,9 @@ async fn a_full_disk_stops_a_run_and_room_lets_it_go_on() {
     environment.push(("PINION_BINDINGS__EMAIL__RATE".to_owned(), "300".to_owned()));
     let config = pinion_server::config::Config::load(None, environment.into_iter()).unwrap();
     let cache = tempfile::tempdir().unwrap();
-    let plugins = pinion_server::wiring::plugins(&config, cache.path(), &store).await.unwrap();
+    let plugins = pinion_server::wiring::plugins(&config, cache.path(), &store)
+        .await
+        .unwrap();
     let engine = pinion_server::wiring::engine(&config, &store, plugins, None).unwrap();
     engine.start().await.unwrap();
     let id = schedule(&store, &app, campaign(segment, "<p>x</p>")).await;
@@ -151,11 +153,19 @@ async fn a_full_disk_stops_a_run_and_room_lets_it_go_on() {
     std::fs::write(&ballast, vec![0; 64 * 1024 * 1024]).unwrap_err();
     until("a write to be refused", async || {
         let name = "x".repeat(100_000);
-        let create = pinion_domain::app::CreateApplication { name, tags: Default::default() };
+        let create = pinion_domain::app::CreateApplication {
+            name,
+            tags: Default::default(),
+        };
         store.create_app(&app.tenant, create).await.err()
     })
     .await;
-    let run = store.runs(&app, &id, &Default::default()).await.unwrap().items.remove(0);
+    let run = store
+        .runs(&app, &id, &Default::default())
+        .await
+        .unwrap()
+        .items
+        .remove(0);
     assert_eq!(run.state, RunState::Running, "it waits, it does not give up");
 
     std::fs::remove_file(&ballast).unwrap();

@@ -1,9 +1,8 @@
 //! Import jobs. The engine does them; here they are asked for and looked at.
 
 use pinion_domain::Error;
-use pinion_domain::clock::iso;
 use pinion_domain::id::{AppId, JobId, SegmentId, fresh_id};
-use pinion_domain::job::{ImportJob, ImportJobRequest, JobStatus};
+use pinion_domain::job::{ImportJob, ImportJobRequest};
 use pinion_domain::segment::SegmentDocument;
 use pinion_store::AppRef;
 use serde::Serialize;
@@ -44,18 +43,7 @@ pub(crate) async fn create_import(api: &Api, call: Call) -> Result<Answer> {
         check_segment(api, &app, segment).await?;
     }
     let id = JobId::from(fresh_id());
-    let job = ImportJob {
-        completed_pieces: 0,
-        completion_date: None,
-        creation_date: iso(api.clock().now()),
-        definition,
-        failed_pieces: 0,
-        failures: Vec::new(),
-        job_status: JobStatus::Created,
-        total_failures: 0,
-        total_pieces: 0,
-        total_processed: 0,
-    };
+    let job = ImportJob::new(definition, api.clock().now());
     api.store().create_job(&app, &id, job.clone()).await?;
     api.engine.wake();
     Answer::json(&ImportJobResponse::new(&app, id, job))

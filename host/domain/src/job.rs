@@ -81,3 +81,21 @@ pub struct ImportJob {
     #[serde(default)]
     pub total_processed: u64,
 }
+
+impl ImportJob {
+    /// A job that has just been asked for.
+    pub fn new(definition: ImportJobRequest, now: jiff::Timestamp) -> Self {
+        Self {
+            completed_pieces: 0,
+            completion_date: None,
+            creation_date: crate::clock::iso(now),
+            definition,
+            failed_pieces: 0,
+            failures: Vec::new(),
+            job_status: JobStatus::Created,
+            total_failures: 0,
+            total_pieces: 0,
+            total_processed: 0,
+        }
+    }
+}

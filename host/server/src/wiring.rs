@@ -81,10 +81,10 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
         for (file, result) in loaded {
             match result {
                 Ok(plugin) => {
-                    info!(plugin.name = %plugin.manifest.name, file = %file.display(), "plugin loaded")
+                    info!(plugin.name = %plugin.manifest.name, file = %file.display(), "plugin loaded");
                 }
                 Err(error) => {
-                    warn!(%error, file = %file.display(), "a file of the plugin folder is not served")
+                    warn!(%error, file = %file.display(), "a file of the plugin folder is not served");
                 }
             }
         }

@@ -25,7 +25,12 @@ use crate::{import, population};
 
 /// Through the `null` component.
 pub async fn null(size: u32, personalizer: bool) -> Result<Value> {
-    measure(size, personalizer, &[("PINION_BINDINGS__EMAIL__PLUGIN", "null".to_owned())]).await
+    measure(
+        size,
+        personalizer,
+        &[("PINION_BINDINGS__EMAIL__PLUGIN", "null".to_owned())],
+    )
+    .await
 }
 
 /// Through `email-smtp` to a sink in another process.
@@ -34,7 +39,10 @@ pub async fn smtp(size: u32) -> Result<Value> {
     let environment = [
         ("PINION_BINDINGS__EMAIL__PLUGIN", "email-smtp".to_owned()),
         ("PINION_BINDINGS__EMAIL__SETTINGS__HOST", address.ip().to_string()),
-        ("PINION_BINDINGS__EMAIL__SETTINGS__PORT", address.port().to_string()),
+        (
+            "PINION_BINDINGS__EMAIL__SETTINGS__PORT",
+            address.port().to_string(),
+        ),
         ("PINION_BINDINGS__EMAIL__SETTINGS__TLS", "none".to_owned()),
     ];
     let measured = measure(size, false, &environment).await;
@@ -46,7 +54,13 @@ pub async fn smtp(size: u32) -> Result<Value> {
 /// Takes mail until standard input ends.
 pub async fn sink() -> Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let outbox = Outbox::start(listener, OutboxConfig { messages: 100, ..OutboxConfig::default() })?;
+    let outbox = Outbox::start(
+        listener,
+        OutboxConfig {
+            messages: 100,
+            ..OutboxConfig::default()
+        },
+    )?;
     crate::say(&outbox.smtp_address().to_string())?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())
@@ -63,15 +77,23 @@ fn start_sink() -> Result<(Child, SocketAddr)> {
     while out.read(&mut byte)? == 1 && byte[0] != b'\n' {
         line.push(char::from(byte[0]));
     }
-    Ok((child, line.parse().with_context(|| format!("the sink said {line:?}"))?))
+    Ok((
+        child,
+        line.parse().with_context(|| format!("the sink said {line:?}"))?,
+    ))
 }
 
 async fn measure(size: u32, personalizer: bool, environment: &[(&str, String)]) -> Result<Value> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("people.csv");
     population::write_csv(&file, size)?;
-    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let imports = ("PINION_IMPORTS__FOLDER".to_owned(), folder.path().display().to_string());
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let imports = (
+        "PINION_IMPORTS__FOLDER".to_owned(),
+        folder.path().display().to_string(),
+    );
     let config = Config::load(None, environment.chain([imports]))?;
     let (store, engine) = start(&config, &folder.path().join("data")).await?;
     let measured = run(&engine, &file, size, personalizer).await;
@@ -91,10 +113,19 @@ async fn start(config: &Config, data: &Path) -> Result<(Store, Engine)> {
 
 async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Result<Value> {
     let store = engine.store();
-    let tenant = Tenant { account: store.default_account().await?, region: "us-east-1".into() };
-    let create = CreateApplication { name: "bench".to_owned(), tags: Default::default() };
+    let tenant = Tenant {
+        account: store.default_account().await?,
+        region: "us-east-1".into(),
+    };
+    let create = CreateApplication {
+        name: "bench".to_owned(),
+        tags: Default::default(),
+    };
     let app = store.create_app(&tenant, create).await?;
-    let app = store.app(&tenant, &app.id).await?.context("the application exists")?;
+    let app = store
+        .app(&tenant, &app.id)
+        .await?
+        .context("the application exists")?;
     let channel = json!({ "FromAddress": "news@example.com", "Identity": "none", "Enabled": true });
     store.put_channel(&app, ChannelType::Email, channel).await?;
     let (segment, lines_per_second) = import::csv(engine, &app, file).await?;
@@ -104,8 +135,13 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
         html_part: Some(population::html()),
         ..EmailTemplate::default()
     };
-    store.create_document(Scope::from(&tenant), "offer", template, "ACTIVE", None).await?;
-    let reference = TemplateReference { name: Some("offer".to_owned()), version: None };
+    store
+        .create_document(Scope::from(&tenant), "offer", template, "ACTIVE", None)
+        .await?;
+    let reference = TemplateReference {
+        name: Some("offer".to_owned()),
+        version: None,
+    };
     let hook = personalizer.then(|| CampaignHook {
         lambda_function_name: Some("plugin:best-content-by-locale".to_owned()),
         mode: Some("FILTER".to_owned()),
@@ -114,7 +150,10 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
     let document = CampaignDocument {
         hook,
         name: Some("bench".to_owned()),
-        schedule: Some(Schedule { start_time: "IMMEDIATE".to_owned(), ..Schedule::default() }),
+        schedule: Some(Schedule {
+            start_time: "IMMEDIATE".to_owned(),
+            ..Schedule::default()
+        }),
         segment_id: Some(segment),
         segment_version: Some(1),
         template_configuration: Some(TemplateConfiguration {
@@ -126,7 +165,9 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
     let id = CampaignId::from(fresh_id());
     let started = Instant::now();
     let now = store.clock().now();
-    store.create_document(Scope::from(&app), id.as_str(), document, "SCHEDULED", Some(now)).await?;
+    store
+        .create_document(Scope::from(&app), id.as_str(), document, "SCHEDULED", Some(now))
+        .await?;
     engine.wake();
     let run = loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -139,9 +180,15 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
     };
     let seconds = started.elapsed().as_secs_f64();
     let counts = store.ledger_counts(&app, run.no).await?;
-    let accepted: u64 =
-        counts.iter().filter(|(_, reason, _)| *reason == Reason::Accepted).map(|(_, _, count)| count).sum();
-    let others: Vec<_> = counts.iter().filter(|(_, reason, _)| reason.outcome() != Outcome::Accepted).collect();
+    let accepted: u64 = counts
+        .iter()
+        .filter(|(_, reason, _)| *reason == Reason::Accepted)
+        .map(|(_, _, count)| count)
+        .sum();
+    let others: Vec<_> = counts
+        .iter()
+        .filter(|(_, reason, _)| reason.outcome() != Outcome::Accepted)
+        .collect();
     if accepted != u64::from(size) {
         bail!("{accepted} of {size} were accepted; others: {others:?}");
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use pinion_domain::clock::iso;
 use pinion_domain::id::{JobId, SegmentId, fresh_id};
 use pinion_domain::job::{ImportJob, ImportJobRequest, JobStatus};
 use pinion_engine::Engine;
@@ -14,11 +13,8 @@ use pinion_store::AppRef;
 pub async fn csv(engine: &Engine, app: &AppRef, file: &Path) -> Result<(SegmentId, f64)> {
     let store = engine.store();
     let id = JobId::from(fresh_id());
-    let job = ImportJob {
-        completed_pieces: 0,
-        completion_date: None,
-        creation_date: iso(store.clock().now()),
-        definition: ImportJobRequest {
+    let job = ImportJob::new(
+        ImportJobRequest {
             define_segment: Some(true),
             format: "CSV".to_owned(),
             role_arn: "arn:aws:iam::000000000000:role/none".to_owned(),
@@ -26,22 +22,21 @@ pub async fn csv(engine: &Engine, app: &AppRef, file: &Path) -> Result<(SegmentI
             segment_name: Some("everybody".to_owned()),
             ..ImportJobRequest::default()
         },
-        failed_pieces: 0,
-        failures: Vec::new(),
-        job_status: JobStatus::Created,
-        total_failures: 0,
-        total_pieces: 0,
-        total_processed: 0,
-    };
+        store.clock().now(),
+    );
     let started = Instant::now();
     store.create_job(app, &id, job).await?;
     engine.wake();
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let Some(job) = store.job(app, &id).await? else { bail!("the job vanished") };
+        let Some(job) = store.job(app, &id).await? else {
+            bail!("the job vanished")
+        };
         if job.job_status == JobStatus::Completed {
             let seconds = started.elapsed().as_secs_f64();
-            let Some(segment) = job.definition.segment_id else { bail!("the job made no segment") };
+            let Some(segment) = job.definition.segment_id else {
+                bail!("the job made no segment")
+            };
             return Ok((segment.into(), job.total_processed as f64 / seconds));
         }
         if job.job_status.is_final() {

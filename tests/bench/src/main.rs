@@ -69,13 +69,21 @@ fn main() -> Result<()> {
 
 /// Runs every row and prints the table.
 fn table(quick: bool) -> Result<()> {
-    let sizes: &[u32] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
+    let sizes: &[u32] = if quick {
+        &[10_000, 100_000]
+    } else {
+        &[10_000, 100_000, 1_000_000]
+    };
     say("| what | size | per second | of it import | peak memory |")?;
     say("|---|---|---|---|---|")?;
     for personalizer in [false, true] {
         for size in sizes {
             let mut args = vec!["null".to_owned(), "--size".to_owned(), size.to_string()];
-            let name = if personalizer { "null, with personalizer" } else { "null" };
+            let name = if personalizer {
+                "null, with personalizer"
+            } else {
+                "null"
+            };
             if personalizer {
                 args.push("--personalizer".to_owned());
             }
@@ -119,7 +127,10 @@ fn child(args: &[String]) -> Result<Value> {
 /// Bytes.
 fn peak_memory() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .context("no VmHWM")?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1_024)
 }

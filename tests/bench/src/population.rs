@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-const NAMES: [&str; 8] = ["Ana", "Żaneta", "李雷", "O'Brien", "Jürgen", "Zoë", "Nguyễn", "Noor"];
+const NAMES: [&str; 8] = [
+    "Ana", "Żaneta", "李雷", "O'Brien", "Jürgen", "Zoë", "Nguyễn", "Noor",
+];
 const CITIES: [&str; 6] = ["Kraków", "São Paulo", "東京", "Berlin", "Nairobi", "Paris"];
 const LOCALES: [&str; 5] = ["en-US", "pl-PL", "de-DE", "ja-JP", "pt-BR"];
 const PLANS: [&str; 4] = ["free", "free", "basic", "pro"];

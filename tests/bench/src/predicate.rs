@@ -27,12 +27,18 @@ pub async fn measure() -> Result<Value> {
     let options = wiring::options(&config, folder.path(), true)?;
     let store = Store::open(options, Arc::new(SystemClock)).await?;
     let plugins = wiring::plugins(&config, folder.path(), &store).await?;
-    let caller = Caller { account: "000000000000".into(), app: "bench".into() };
+    let caller = Caller {
+        account: "000000000000".into(),
+        app: "bench".into(),
+    };
     let predicate = plugins.predicate(&caller, "engagement-score", SETTINGS).await?;
     let now = store.clock().now().as_microsecond();
     let rows = rows(now);
     let inputs = predicate.inputs().len();
-    anyhow::ensure!(inputs == rows.columns.len(), "the component reads {inputs} columns");
+    anyhow::ensure!(
+        inputs == rows.columns.len(),
+        "the component reads {inputs} columns"
+    );
 
     let copy = rows.clone();
     let (sandboxed, chosen) = tokio::task::spawn_blocking(move || -> Result<(f64, Vec<u8>)> {
@@ -72,10 +78,16 @@ fn rows(now: i64) -> Rows {
             } else {
                 ColumnData::Instant(cells.map(|cell| now - cell % 90 * 86_400_000_000).collect())
             };
-            Column { data, valid: Vec::new() }
+            Column {
+                data,
+                valid: Vec::new(),
+            }
         })
         .collect();
-    Rows { count: ROWS_PER_CALL, columns }
+    Rows {
+        count: ROWS_PER_CALL,
+        columns,
+    }
 }
 
 /// The component's formula, compiled for this machine.

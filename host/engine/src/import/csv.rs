@@ -8,9 +8,8 @@ use pinion_domain::channel::ChannelType;
 use pinion_domain::endpoint::{Demographic, EndpointBatchItem, EndpointUser, Location};
 use tokio::sync::mpsc::Sender;
 
-use super::json::send;
-use super::lines::{Line, Lines};
-use super::{BATCH, Parsed};
+use super::Parsed;
+use super::lines::{Line, Lines, feed};
 
 /// What a column of the header is.
 #[derive(Clone, Debug)]
@@ -46,44 +45,10 @@ pub(super) fn parse(reader: impl BufRead, sender: &Sender<Parsed>) -> Result<(),
             header(record.cells())?
         }
     };
-    let mut items = Vec::with_capacity(BATCH);
-    let mut counted = 0;
-    loop {
-        let number = lines.number + 1;
-        let line = lines
-            .next()
-            .map_err(|error| format!("after line {}: {error}", number - 1))?;
-        let item = match line {
-            None => break,
-            Some(Line::Bad(why)) => Err(why.to_owned()),
-            Some(Line::Text("")) => continue,
-            Some(Line::Text(text)) => record.read(text).and_then(|()| endpoint(&header, record.cells())),
-        };
-        match item {
-            Ok(item) => {
-                items.push((number, item));
-                counted += 1;
-            }
-            Err(reason) => send(sender, Parsed::Failure { line: number, reason })?,
-        }
-        if items.len() == BATCH {
-            let items = std::mem::replace(&mut items, Vec::with_capacity(BATCH));
-            send(
-                sender,
-                Parsed::Batch {
-                    items,
-                    lines: std::mem::take(&mut counted),
-                },
-            )?;
-        }
-    }
-    send(
-        sender,
-        Parsed::Batch {
-            items,
-            lines: counted,
-        },
-    )
+    feed(lines, sender, |text| {
+        record.read(text)?;
+        endpoint(&header, record.cells())
+    })
 }
 
 /// One parsed line. Lines are parsed alone: values hold no line breaks, and a quote that is not closed
@@ -264,7 +229,7 @@ mod tests {
         let (mut items, mut failures) = (Vec::new(), Vec::new());
         while let Ok(part) = receiver.try_recv() {
             match part {
-                Parsed::Batch { items: batch, .. } => items.extend(batch),
+                Parsed::Batch(batch) => items.extend(batch),
                 Parsed::Failure { line, reason } => failures.push((line, reason)),
                 Parsed::Broken(sentence) => panic!("{sentence}"),
             }

@@ -2,6 +2,11 @@
 
 use std::io::{self, BufRead};
 
+use pinion_domain::endpoint::EndpointBatchItem;
+use tokio::sync::mpsc::Sender;
+
+use super::{BATCH, Parsed};
+
 /// A longer line is a failure of its own; the rest of it is passed over.
 pub(super) const LONGEST: usize = 1024 * 1024;
 
@@ -76,6 +81,43 @@ impl<R: BufRead> Lines<R> {
             Ok(text) => Line::Text(text),
             Err(_) => Line::Bad("is not UTF-8"),
         }))
+    }
+}
+
+/// Parses line after line and sends what they say in batches; blank lines are passed over. An error is
+/// a sentence: the file cannot be read any further.
+pub(super) fn feed<R: BufRead>(
+    mut lines: Lines<R>,
+    sender: &Sender<Parsed>,
+    mut parse: impl FnMut(&str) -> Result<EndpointBatchItem, String>,
+) -> Result<(), String> {
+    let send = |parsed| {
+        sender
+            .blocking_send(parsed)
+            .map_err(|_| "the server stops".to_owned())
+    };
+    let mut items = Vec::with_capacity(BATCH);
+    loop {
+        let number = lines.number + 1;
+        let line = lines
+            .next()
+            .map_err(|error| format!("after line {}: {error}", number - 1))?;
+        let item = match line {
+            None => return send(Parsed::Batch(items)),
+            Some(Line::Bad(why)) => Err(why.to_owned()),
+            Some(Line::Text(text)) if text.trim().is_empty() => continue,
+            Some(Line::Text(text)) => parse(text),
+        };
+        match item {
+            Ok(item) => items.push((number, item)),
+            Err(reason) => send(Parsed::Failure { line: number, reason })?,
+        }
+        if items.len() == BATCH {
+            send(Parsed::Batch(std::mem::replace(
+                &mut items,
+                Vec::with_capacity(BATCH),
+            )))?;
+        }
     }
 }
 

@@ -36,11 +36,8 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// What the parsing thread says.
 enum Parsed {
-    /// Endpoints of consecutive lines.
-    Batch {
-        items: Vec<(u64, EndpointBatchItem)>,
-        lines: u64,
-    },
+    /// Endpoints with the number of their line.
+    Batch(Vec<(u64, EndpointBatchItem)>),
     /// A line that cannot be taken.
     Failure { line: u64, reason: String },
     /// The file cannot be read any further.
@@ -175,8 +172,8 @@ impl Engine {
         let mut told = Instant::now();
         while let Some(part) = parsed.recv().await {
             match part {
-                Parsed::Batch { items, lines } => {
-                    job.total_processed += lines;
+                Parsed::Batch(items) => {
+                    job.total_processed += u64::try_from(items.len()).unwrap_or(u64::MAX);
                     self.write_batch(app, job, &name, items, gathered).await?;
                     if told.elapsed() > PROGRESS {
                         self.store().update_job(app, id, job, None).await?;

@@ -497,21 +497,13 @@ async fn due_documents_are_found_in_their_states() {
 async fn jobs_are_kept_until_they_are_done() {
     each_database(async |store, clock| {
         let app = app(&store).await;
-        let mut job = ImportJob {
-            completed_pieces: 0,
-            completion_date: None,
-            creation_date: "2026-03-02T10:00:00.000Z".to_owned(),
-            definition: ImportJobRequest {
+        let mut job = ImportJob::new(
+            ImportJobRequest {
                 format: "CSV".to_owned(),
                 ..ImportJobRequest::default()
             },
-            failed_pieces: 0,
-            failures: Vec::new(),
-            job_status: JobStatus::Created,
-            total_failures: 0,
-            total_pieces: 0,
-            total_processed: 0,
-        };
+            clock.now(),
+        );
         let ids: Vec<JobId> = ["j1", "j2", "j3"].into_iter().map(JobId::from).collect();
         for id in &ids {
             clock.advance(SignedDuration::from_secs(1));
