@@ -79,7 +79,7 @@ pub fn read(
         }
     }
     fetch(server, screen, &plan)?;
-    let tired = mails.last().context("somebody got a message")?;
+    let tired = mails.first().context("somebody got a message")?;
     server.unsubscribe(&unsubscribe_link(tired)?)?;
     let unsubscribed = tired["to"][0].as_str().unwrap_or_default().to_owned();
     Ok(Done {
