@@ -4,12 +4,12 @@
 //! |---|---|
 //! | [`operations`] | the table of all operations: start reading here |
 //! | `serve` | one request from the wire to its answer |
-//! | [`router`] | raw path → operation |
+//! | [`mod@router`] | raw path → operation |
 //! | [`auth`] | signatures, principals, and the one authorization call |
 //! | [`extract`], [`error`] | what handlers are given, and how their answers and errors look |
 //! | `apps`, `segments`, `campaigns`, … | one file or folder of handlers per resource |
 //! | [`links`] | the links inside messages |
-//! | [`testing`] | an API over a temporary store, for tests |
+//! | `testing` | an API over a temporary store, for tests |
 //!
 //! Handlers check a request, change the store, and wake the engine; what takes time happens there.
 

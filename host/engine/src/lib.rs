@@ -32,7 +32,7 @@ use pinion_store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{error, info};
 
 pub use config::Config;
 pub use error::{Error, Result};
@@ -118,7 +118,18 @@ impl Engine {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.inner.tasks.spawn(task(self.clone()));
+        let engine = self.clone();
+        self.inner.tasks.spawn(async move {
+            // A panic is a bug, but it must not be the end of sending: what was uncommitted is taken up
+            // again, by this task or another.
+            while let Err(error) = tokio::spawn(task(engine.clone())).await {
+                error!(%error, "a background task panicked and begins again");
+                metrics::counter!("pinion_task_panics_total").increment(1);
+                if !engine.pause(std::time::Duration::from_secs(1)).await {
+                    return;
+                }
+            }
+        });
     }
 
     /// Stops: what was handed over is waited for and committed, nothing new begins.

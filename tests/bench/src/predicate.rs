@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 const SETTINGS: &str = r#"{"min": 4.0}"#;
 const BATCHES: u32 = 2_000;
-/// As the component's own settings: types, weights, half-life.
-const WEIGHTS: [f64; 3] = [1.0, 3.0, 10.0];
+/// The component's own settings, in its order: click, open, purchase; and its half-life.
+const WEIGHTS: [f64; 3] = [3.0, 1.0, 10.0];
 const HALF_LIFE_MICROS: f64 = 30.0 * 86_400e6;
 
 /// Measures both on the same rows.

@@ -1,5 +1,5 @@
 //! What a plugin is to the rest of the host. `sandbox` implements these traits with WebAssembly;
-//! [`fake`] does so without, for tests.
+//! `fake` does so without, for tests.
 
 pub mod channel;
 pub mod columns;

@@ -1,9 +1,9 @@
 //! From a chunk of recipients to committed outcomes (design: "Sending, and why nothing is lost").
 //!
 //! A batch passes these stages: permits of the rate limits are taken first, so that everything read
-//! afterwards is read right before hand-over; recipients are loaded and looked at ([`batch`]); what is
+//! afterwards is read right before hand-over; recipients are loaded and looked at (`batch`); what is
 //! left is personalized, rendered and handed to the channel; verdicts become ledger and retry rows
-//! ([`outcome`]) and are committed with the chunk's cursor ([`worker`]).
+//! (`outcome`) and are committed with the chunk's cursor (`worker`).
 
 mod batch;
 mod direct;

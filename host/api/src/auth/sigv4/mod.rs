@@ -4,7 +4,7 @@
 //! | module | step |
 //! |---|---|
 //! | [`credential`] | reads what a request presents: key, scope, time, signed headers, signature |
-//! | [`presigned`] | the same from a query string |
+//! | `presigned` | the same from a query string |
 //! | [`canonical`] | the one text that both sides hash |
 //! | [`sign`] | keys, signatures, and the client's side |
 //! | [`verify`] | the rules, in their order, and the comparison |
