@@ -23,6 +23,12 @@ use serde_json::{Value, json};
 
 use crate::{import, population};
 
+/// What the personalizer chooses from.
+const CONTENT: &str = r#"{"default": "en", "content": {
+    "en": {"greeting": "Hello", "offer": "Three books for autumn"},
+    "pl": {"greeting": "Cześć", "offer": "Trzy książki na jesień"},
+    "ja": {"greeting": "こんにちは", "offer": "秋の三冊"}}}"#;
+
 /// Through the `null` component.
 pub async fn null(size: u32, personalizer: bool) -> Result<Value> {
     measure(
@@ -143,7 +149,7 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
         version: None,
     };
     let hook = personalizer.then(|| CampaignHook {
-        lambda_function_name: Some("plugin:best-content-by-locale".to_owned()),
+        lambda_function_name: Some(format!("plugin:best-content-by-locale?{CONTENT}")),
         mode: Some("FILTER".to_owned()),
         web_url: None,
     });
