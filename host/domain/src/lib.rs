@@ -8,6 +8,7 @@
 //! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
 //! | [`kpi`] | metrics, who owns them, and KPI names |
 //! | [`extension`] | what a plugin is to the rest of the host |
+//! | [`iam`] | who may do what: policies, and the users, groups and roles that have them |
 
 pub mod app;
 pub mod arn;
@@ -19,6 +20,7 @@ pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod extension;
+pub mod iam;
 pub mod id;
 pub mod job;
 pub mod kpi;
