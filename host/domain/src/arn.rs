@@ -45,6 +45,46 @@ impl Arn {
     }
 }
 
+/// An ARN of any service, split at its colons and not understood further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignArn<'a> {
+    /// `kinesis`, `iam`, …
+    pub service: &'a str,
+    /// Empty for global services.
+    pub region: &'a str,
+    /// Whose.
+    pub account: &'a str,
+    /// What: `stream/NAME`, `role/NAME`, …
+    pub resource: &'a str,
+}
+
+impl<'a> ForeignArn<'a> {
+    /// Reads `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE` of any of AWS's partitions.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let (prefix, partition) = (parts.next()?, parts.next()?);
+        if prefix != "arn" || !(partition == "aws" || partition.starts_with("aws-")) {
+            return None;
+        }
+        let arn = Self {
+            service: parts.next()?,
+            region: parts.next()?,
+            account: parts.next()?,
+            resource: parts.next()?,
+        };
+        let spaced = text
+            .chars()
+            .any(|character| character.is_whitespace() || character.is_control());
+        (!arn.service.is_empty() && !arn.resource.is_empty() && !spaced).then_some(arn)
+    }
+
+    /// Is it a role of IAM?
+    pub fn is_role(&self) -> bool {
+        let name = self.resource.strip_prefix("role/").unwrap_or_default();
+        self.service == "iam" && !self.account.is_empty() && !name.is_empty()
+    }
+}
+
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -71,5 +111,23 @@ mod tests {
     fn other_services_are_not_ours() {
         assert_eq!(Arn::parse("arn:aws:s3:::bucket"), None);
         assert_eq!(Arn::parse("arn:aws:mobiletargeting:eu-west-1:1:"), None);
+    }
+
+    #[test]
+    fn foreign_arns_are_split() {
+        let stream = ForeignArn::parse("arn:aws-cn:kinesis:cn-north-1:1:stream/a:b").unwrap();
+        assert_eq!((stream.service, stream.resource), ("kinesis", "stream/a:b"));
+        assert!(!stream.is_role());
+        for (text, role) in [
+            ("arn:aws:iam::123456789012:role/service/pinpoint", Some(true)),
+            ("arn:aws:iam::123456789012:role/", Some(false)),
+            ("arn:aws:iam::123456789012:user/u", Some(false)),
+            ("arn:aws:iam::1:role/a b", None),
+            ("arn:other:iam::1:role/a", None),
+            ("arn:aws:iam::1", None),
+            ("role", None),
+        ] {
+            assert_eq!(ForeignArn::parse(text).map(|arn| arn.is_role()), role, "{text}");
+        }
     }
 }

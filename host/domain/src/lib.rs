@@ -3,8 +3,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`id`], [`arn`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
-//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`template`], [`message`], [`event`], [`job`], [`channel`] | Pinpoint's documents and their rules |
+//! | [`id`], [`arn`], [`glob`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
+//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`template`], [`message`], [`event`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
+//! | [`quotas`] | how much there may be of everything |
+//! | [`phone`] | what a phone number tells |
 //! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
 //! | [`kpi`] | metrics, who owns them, and KPI names |
 //! | [`extension`] | what a plugin is to the rest of the host |
@@ -19,13 +21,18 @@ pub mod delivery;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod event_stream;
 pub mod extension;
+pub mod glob;
 pub mod iam;
 pub mod id;
 pub mod job;
 pub mod kpi;
 pub mod message;
 pub mod page;
+pub mod phone;
+pub mod quotas;
+pub mod recommender;
 pub mod segment;
 pub mod template;
 

@@ -1,10 +1,14 @@
 //! Channel types, and the documents that enable a channel for an application.
 
+mod settings;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
+
+pub use settings::{ChannelSettings, Credentials, check, default_authentication_method, echoed};
 
 /// Pinpoint's channel types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
