@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `json`, [`policy`] | documents: read, checked, compiled |
-//! | `glob`, `pattern`, `network` | what values are compared with |
+//! | `pattern`, `network` | what values are compared with, beside [`crate::glob`] |
 //! | `condition`, [`context`] | operators and the keys that they ask for |
 //! | [`decide`] | deny over allow over nothing, within boundary and session |
 //! | [`trust`] | who may become a role |
@@ -16,7 +16,6 @@ mod condition;
 pub mod context;
 pub mod decide;
 pub mod entity;
-mod glob;
 mod json;
 mod network;
 mod pattern;

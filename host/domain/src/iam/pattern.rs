@@ -1,7 +1,7 @@
 //! Values of policies: texts with wildcards and policy variables, and ARNs of them.
 
 use super::context::{self, Context};
-use super::glob::{Glob, Token};
+use crate::glob::{Glob, Token};
 
 /// How a text of a policy is read.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,10 @@
 
 use super::condition::{Condition, Operator};
 use super::context::{self, Context, Keys};
-use super::glob::Glob;
 use super::json::Json;
 use super::pattern::ArnPattern;
 use super::trust::Trusted;
+use crate::glob::Glob;
 use crate::{Error, Result};
 
 /// Characters that a document may have, white space not counted (user guide, "IAM and AWS STS quotas").
