@@ -21,9 +21,12 @@ pub(crate) fn check_hook(
     }
     match hook.mode.as_deref() {
         None | Some("" | "FILTER") => {}
-        Some("DELIVERY") => return Err(Error::Unsupported("CampaignHook.Mode DELIVERY".to_owned())),
+        // At AWS, too, DELIVERY is gone: custom channels took its place.
         Some(_) => {
-            return Err(Error::invalid(format!("{field}.Mode"), "must be FILTER"));
+            return Err(Error::invalid(
+                format!("{field}.Mode"),
+                "must be FILTER; CustomDeliveryConfiguration sends through a custom channel",
+            ));
         }
     }
     match hook.lambda_function_name.as_deref() {
@@ -48,10 +51,24 @@ pub(crate) fn check_delivery(
     delivery: &CustomDelivery,
     field: &str,
 ) -> Result<(), Error> {
-    let field = format!("{field}.DeliveryUri");
-    match PluginReference::parse(&delivery.delivery_uri) {
-        Some(plugin) => check_plugin(&**api.plugins(), account, plugin.name, Kind::Channel, &field),
-        None if url::Url::parse(&delivery.delivery_uri).is_ok_and(|url| url.scheme() == "https") => Ok(()),
+    check_delivery_uri(
+        api,
+        account,
+        &delivery.delivery_uri,
+        &format!("{field}.DeliveryUri"),
+    )
+}
+
+/// Checks who delivers custom messages: a channel, or a web hook as at AWS.
+pub(crate) fn check_delivery_uri(
+    api: &Api,
+    account: &AccountId,
+    uri: &str,
+    field: &str,
+) -> Result<(), Error> {
+    match PluginReference::parse(uri) {
+        Some(plugin) => check_plugin(&**api.plugins(), account, plugin.name, Kind::Channel, field),
+        None if url::Url::parse(uri).is_ok_and(|url| url.scheme() == "https") => Ok(()),
         None => Err(Error::invalid(field, "must be plugin:NAME or an https URL")),
     }
 }

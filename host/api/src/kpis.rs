@@ -5,6 +5,8 @@ use pinion_domain::Error;
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::{iso, parse_iso};
 use pinion_domain::id::CampaignId;
+use pinion_domain::journey::JourneyDocument;
+use pinion_domain::page::{Page, PageRequest};
 use pinion_engine::kpi::{self, Row};
 use pinion_store::Scope;
 use serde_json::{Value, json};
@@ -15,14 +17,15 @@ use crate::extract::{Answer, Call};
 
 /// Without a range: the last 31 days.
 const DEFAULT_DAYS: i64 = 31;
-/// How far back a range may begin (API reference, `GetApplicationDateRangeKpi`).
+/// How far back a range may begin (API reference, `GetApplicationDateRangeKpi`). The guide also keeps ranges
+/// to 31 days; a longer one harms nobody here.
 const MOST_DAYS: i64 = 90;
 
 pub(crate) async fn application(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let range = Range::of(&call, api.clock().now())?;
     let rows = kpi::application(api.store(), &app, call.label("kpi-name"), range.from, range.to).await?;
-    Answer::json(&response(&call, &range, rows, &[]))
+    answer(&call, &range, rows, None)
 }
 
 pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
@@ -45,13 +48,19 @@ pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
         range.to,
     )
     .await?;
-    Answer::json(&response(&call, &range, rows, &[("CampaignId", id.as_str())]))
+    answer(&call, &range, rows, Some(("CampaignId", id.as_str())))
 }
 
-/// There are no journeys yet, so whatever journey is named is not found.
 pub(crate) async fn journey(api: &Api, call: Call) -> Result<Answer> {
-    api.app(&call).await?;
-    Err(Error::not_found("journey", call.label("journey-id")).into())
+    let app = api.app(&call).await?;
+    let range = Range::of(&call, api.clock().now())?;
+    let id = call.label("journey-id");
+    let found = api.store().document::<JourneyDocument>(&app, id, None).await?;
+    if found.is_none() {
+        return Err(Error::not_found("journey", id).into());
+    }
+    let rows = kpi::journey(call.label("kpi-name"))?;
+    answer(&call, &range, rows, Some(("JourneyId", id)))
 }
 
 struct Range {
@@ -75,16 +84,24 @@ impl Range {
         if from > to {
             return Err(Error::invalid("start-time", "must not be after end-time").into());
         }
-        if from < now - SignedDuration::from_hours(24 * MOST_DAYS) {
+        if from <= now - SignedDuration::from_hours(24 * MOST_DAYS) {
             return Err(
-                Error::invalid("start-time", format!("must be within the last {MOST_DAYS} days")).into(),
+                Error::invalid("start-time", format!("must be fewer than {MOST_DAYS} days ago")).into(),
             );
         }
         Ok(Self { from, to })
     }
 }
 
-fn response(call: &Call, range: &Range, rows: Vec<Row>, names: &[(&str, &str)]) -> Value {
+/// All rows, as at AWS; with `page-size` or `next-token` a page of them.
+fn answer(call: &Call, range: &Range, rows: Vec<Row>, of: Option<(&str, &str)>) -> Result<Answer> {
+    let (rows, next_token) =
+        if call.query.get("page-size").is_some() || call.query.get("next-token").is_some() {
+            let page = page(rows, &call.page()?);
+            (page.items, page.next_token)
+        } else {
+            (rows, None)
+        };
     let mut response = json!({
         "ApplicationId": call.app_id(),
         "KpiName": call.label("kpi-name"),
@@ -92,10 +109,30 @@ fn response(call: &Call, range: &Range, rows: Vec<Row>, names: &[(&str, &str)]) 
         "EndTime": iso(range.to),
         "KpiResult": { "Rows": rows.into_iter().map(row).collect::<Vec<Value>>() },
     });
-    for (name, value) in names {
+    if let Some((name, value)) = of {
         response[name] = json!(value);
     }
-    response
+    if let Some(token) = next_token {
+        response["NextToken"] = json!(token);
+    }
+    Answer::json(&response)
+}
+
+/// Rows are in the order of what they are grouped by, so that is where a page goes on.
+fn page(rows: Vec<Row>, asked: &PageRequest) -> Page<Row> {
+    let group = |row: &Row| {
+        row.grouped_by
+            .as_ref()
+            .map_or_else(String::new, |(_, group)| group.clone())
+    };
+    let behind = |row: &Row| asked.after.as_ref().is_none_or(|after| group(row) > *after);
+    let size = usize::try_from(asked.size).unwrap_or(usize::MAX);
+    let rows: Vec<Row> = rows
+        .into_iter()
+        .filter(behind)
+        .take(size.saturating_add(1))
+        .collect();
+    Page::of(rows, asked.size, group)
 }
 
 /// The model calls `GroupedBys` required, so it is there even when nothing is grouped.

@@ -30,12 +30,14 @@ mod endpoints;
 mod events;
 mod hooks;
 mod jobs;
+mod journeys;
 mod kpis;
 mod messages;
 mod plugins;
 mod segments;
 mod settings;
 mod tags;
+mod template_references;
 mod templates;
 mod users;
 

@@ -15,7 +15,7 @@ use pinion_domain::id::Tenant;
 use crate::Api;
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call, Labels};
-use crate::{apps, campaigns, channels, jobs, plugins, segments, settings, tags, templates};
+use crate::{apps, campaigns, channels, jobs, journeys, plugins, segments, settings, tags, templates};
 
 /// Answers an operation.
 pub type Handler = for<'a> fn(&'a Api, Call) -> Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
@@ -175,21 +175,21 @@ operations! {
         on CAMPAIGN => campaigns::get_version;
 
     // Journeys.
-    CreateJourney: POST "/v1/apps/{application-id}/journeys" 201 on PATH;
-    ListJourneys: GET "/v1/apps/{application-id}/journeys" 200 on APP;
-    GetJourney: GET "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
-    UpdateJourney: PUT "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
-    DeleteJourney: DELETE "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH;
+    CreateJourney: POST "/v1/apps/{application-id}/journeys" 201 on PATH => journeys::create;
+    ListJourneys: GET "/v1/apps/{application-id}/journeys" 200 on APP => journeys::list;
+    GetJourney: GET "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH => journeys::get;
+    UpdateJourney: PUT "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH => journeys::update;
+    DeleteJourney: DELETE "/v1/apps/{application-id}/journeys/{journey-id}" 200 on PATH => journeys::delete;
     GetJourneyExecutionActivityMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/activities/{journey-activity-id}/execution-metrics" 200
-        on PATH;
+        on PATH => journeys::activity_metrics;
     GetJourneyExecutionMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/execution-metrics" 200
-        on PATH;
-    GetJourneyRuns: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs" 200 on JOURNEY;
+        on PATH => journeys::metrics;
+    GetJourneyRuns: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs" 200 on JOURNEY => journeys::runs;
     GetJourneyRunExecutionActivityMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs/{run-id}/activities/{journey-activity-id}/execution-metrics" 200
-        on JOURNEY;
+        on JOURNEY => journeys::run_activity_metrics;
     GetJourneyRunExecutionMetrics: GET "/v1/apps/{application-id}/journeys/{journey-id}/runs/{run-id}/execution-metrics" 200
-        on JOURNEY;
-    UpdateJourneyState: PUT "/v1/apps/{application-id}/journeys/{journey-id}/state" 200 on JOURNEY;
+        on JOURNEY => journeys::run_metrics;
+    UpdateJourneyState: PUT "/v1/apps/{application-id}/journeys/{journey-id}/state" 200 on JOURNEY => journeys::update_state;
 
     // Templates.
     ListTemplates: GET "/v1/templates" 200 on PATH => templates::list;

@@ -1,6 +1,5 @@
 //! Settings of an application: defaults of its campaigns.
 
-use pinion_domain::Error;
 use pinion_domain::app::ApplicationSettings;
 use pinion_domain::campaign::{CampaignHook, Limits, QuietTime};
 use pinion_domain::id::AppId;
@@ -50,10 +49,10 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
         hooks::check_hook(api, &call.tenant.account, hook, "CampaignHook")?;
     }
     if let Some(limits) = &write.limits {
-        check_limits(limits, "Limits")?;
+        limits.check("Limits")?;
     }
     if let Some(quiet_time) = &write.quiet_time {
-        check_quiet_time(quiet_time, "QuietTime")?;
+        quiet_time.check("QuietTime")?;
     }
     let write = ApplicationSettings {
         // The server's to say.
@@ -62,48 +61,4 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     };
     let settings = api.store().update_settings(&app, write).await?;
     answer(&app.id, settings)
-}
-
-/// The ranges of the API reference, "CampaignLimits".
-pub(crate) fn check_limits(limits: &Limits, field: &str) -> Result<(), Error> {
-    for (member, value, smallest, largest) in [
-        ("Daily", limits.daily, 0, 100),
-        ("Total", limits.total, 0, 100),
-        (
-            "MaximumDuration",
-            limits.maximum_duration,
-            60,
-            i64::from(i32::MAX),
-        ),
-        ("MessagesPerSecond", limits.messages_per_second, 1, 20_000),
-        ("Session", limits.session, 0, 100),
-    ] {
-        if value.is_some_and(|value| !(smallest..=largest).contains(&value)) {
-            return Err(Error::invalid(
-                format!("{field}.{member}"),
-                format!("must be between {smallest} and {largest}"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Two times of day; empty strings take a default away.
-pub(crate) fn check_quiet_time(quiet_time: &QuietTime, field: &str) -> Result<(), Error> {
-    for (member, value) in [("Start", &quiet_time.start), ("End", &quiet_time.end)] {
-        if value
-            .as_deref()
-            .is_some_and(|text| !text.is_empty() && !is_hour_minute(text))
-        {
-            return Err(Error::invalid(
-                format!("{field}.{member}"),
-                "must be a time of day as HH:MM",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn is_hour_minute(text: &str) -> bool {
-    text.len() == 5 && jiff::civil::Time::strptime("%H:%M", text).is_ok()
 }

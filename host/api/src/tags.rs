@@ -1,4 +1,4 @@
-//! Tags of applications, campaigns, segments and templates.
+//! Tags of applications, campaigns, journeys, segments and templates.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use pinion_domain::Error;
 use pinion_domain::arn::Arn;
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::id::Tenant;
+use pinion_domain::journey::JourneyDocument;
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
 use pinion_store::Document;
@@ -101,6 +102,7 @@ async fn existing(api: &Api, call: &Call) -> Result<String> {
     let exists = match parts[..] {
         ["apps", app] => api.store().app(&call.tenant, &app.into()).await?.is_some(),
         ["apps", app, "segments", id] => in_app::<SegmentDocument>(api, call, app, id).await?,
+        ["apps", app, "journeys", id] => in_app::<JourneyDocument>(api, call, app, id).await?,
         ["apps", app, "campaigns", id] => in_app::<CampaignDocument>(api, call, app, id).await?,
         ["templates", name, "EMAIL"] => {
             let template = api.store().document::<EmailTemplate>(&call.tenant, name, None);

@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -66,6 +67,36 @@ pub fn parse_iso(text: &str) -> Option<Timestamp> {
         .map(|zoned| zoned.timestamp())
 }
 
+/// Reads an ISO 8601 duration (`PT1H`, `P30D`); days have 24 hours. Months and years have no fixed
+/// length, so they are none.
+pub fn parse_duration(text: &str) -> Option<SignedDuration> {
+    // Without the letter it would be a duration in words, which is more than ISO 8601 allows.
+    let span: Span = text.starts_with('P').then(|| text.parse().ok())??;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return None;
+    }
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
+}
+
+/// A moment in a document that Pinpoint's model calls a timestamp, not a string: clients parse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub Timestamp);
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&iso(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_iso(&text)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("must be an ISO 8601 instant"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +115,33 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "10:11"] {
             assert_eq!(parse_iso(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn durations_are_of_fixed_length() {
+        for (text, hours) in [
+            ("PT1H", Some(1)),
+            ("P1D", Some(24)),
+            ("P1W", Some(168)),
+            ("P1DT12H", Some(36)),
+            ("P1M", None),
+            ("P1Y", None),
+            ("1 hour", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                hours.map(SignedDuration::from_hours),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn instants_in_documents_are_text() {
+        let read = |text: &str| serde_json::from_value::<Instant>(serde_json::json!(text));
+        let at = read("2026-01-01T00:00Z").unwrap();
+        assert_eq!(serde_json::to_value(at).unwrap(), "2026-01-01T00:00:00.000Z");
+        assert!(read("soon").is_err());
     }
 }

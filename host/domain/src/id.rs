@@ -65,6 +65,8 @@ names! {
     /// `0` is the campaign's own message, others are made by the server.
     TreatmentId;
     /// 32 hex characters.
+    JourneyId;
+    /// 32 hex characters.
     JobId;
     /// One firing of a campaign: 32 hex characters, derived from campaign and occurrence.
     RunId;

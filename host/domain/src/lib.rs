@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`id`], [`arn`], [`glob`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
-//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`template`], [`message`], [`event`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
+//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`journey`], [`template`], [`message`], [`event`], [`event_filter`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
 //! | [`quotas`] | how much there may be of everything |
 //! | [`phone`] | what a phone number tells |
 //! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
@@ -21,14 +21,17 @@ pub mod delivery;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod event_filter;
 pub mod event_stream;
 pub mod extension;
 pub mod glob;
 pub mod iam;
 pub mod id;
 pub mod job;
+pub mod journey;
 pub mod kpi;
 pub mod message;
+mod number;
 pub mod page;
 pub mod phone;
 pub mod quotas;

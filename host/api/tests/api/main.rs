@@ -12,6 +12,7 @@ mod campaigns;
 mod channels;
 mod front;
 mod jobs;
+mod journeys;
 mod plugins;
 mod segments;
 mod tags;

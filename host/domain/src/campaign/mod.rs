@@ -1,5 +1,7 @@
 //! Campaigns: the documents, their states, and how recipients are split.
 
+mod check;
+mod limits;
 pub mod schedule;
 mod treatment;
 
@@ -8,10 +10,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+pub use check::check;
+pub use limits::{Limits, QuietTime};
 pub use treatment::{Split, Variant, split};
 
+use crate::event_filter::EventFilter;
 use crate::id::{SegmentId, TreatmentId};
 use crate::message::MessageConfiguration;
+use crate::number;
 use crate::template::TemplateConfiguration;
 
 /// `WriteCampaignRequest`; of an update, members left out stay.
@@ -26,6 +32,7 @@ pub struct WriteCampaign {
     /// For people.
     pub description: Option<String>,
     /// Percentage of the segment that gets nothing.
+    #[serde(default, deserialize_with = "number::absent_or_between::<_, 0, 100>")]
     pub holdout_percent: Option<u8>,
     /// Filters or changes recipients before sending.
     pub hook: Option<CampaignHook>,
@@ -52,7 +59,8 @@ pub struct WriteCampaign {
     pub treatment_description: Option<String>,
     /// Of the default treatment.
     pub treatment_name: Option<String>,
-    /// For in-app messages: 1 is the highest.
+    /// For in-app messages: 1 is the highest, 5 the lowest.
+    #[serde(default, deserialize_with = "number::absent_or_between::<_, 1, 5>")]
     pub priority: Option<u8>,
 }
 
@@ -66,6 +74,7 @@ pub struct WriteTreatment {
     pub message_configuration: Option<MessageConfiguration>,
     pub schedule: Option<Schedule>,
     /// Percentage of the segment.
+    #[serde(deserialize_with = "number::between::<_, 0, 100>")]
     pub size_percent: u8,
     pub template_configuration: Option<TemplateConfiguration>,
     pub treatment_description: Option<String>,
@@ -116,8 +125,8 @@ pub struct Treatment {
 pub struct Schedule {
     /// ISO instant after which no run begins.
     pub end_time: Option<String>,
-    /// For event campaigns; kept as written.
-    pub event_filter: Option<serde_json::Value>,
+    /// What starts an event campaign, or shows an in-app message.
+    pub event_filter: Option<EventFilter>,
     /// Absent counts as ONCE.
     pub frequency: Option<Frequency>,
     /// Whether each endpoint's own time zone counts.
@@ -142,33 +151,6 @@ pub enum Frequency {
     Monthly,
     Event,
     InAppEvent,
-}
-
-/// `CampaignLimits`.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Limits {
-    /// Messages an endpoint gets a day.
-    pub daily: Option<i64>,
-    /// Seconds that a run may take, at least 60.
-    pub maximum_duration: Option<i64>,
-    /// Messages a second, 1 to 20,000.
-    pub messages_per_second: Option<i64>,
-    /// Messages an endpoint gets over all runs.
-    pub total: Option<i64>,
-    /// In-app messages a session.
-    pub session: Option<i64>,
-}
-
-/// `QuietTime`: `HH:MM` each.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[expect(missing_docs, reason = "the names are Pinpoint's")]
-pub struct QuietTime {
-    pub end: Option<String>,
-    pub start: Option<String>,
 }
 
 /// `CampaignHook`: `LambdaFunctionName` `plugin:NAME` runs a personalizer.

@@ -8,27 +8,79 @@ use super::{Frequency, Schedule};
 use crate::clock::parse_iso;
 use crate::{Error, Result};
 
+/// What `Timezone` may be (API reference, "Schedule").
+const ZONES: [&str; 31] = [
+    "UTC",
+    "UTC+01",
+    "UTC+02",
+    "UTC+03",
+    "UTC+03:30",
+    "UTC+04",
+    "UTC+04:30",
+    "UTC+05",
+    "UTC+05:30",
+    "UTC+05:45",
+    "UTC+06",
+    "UTC+06:30",
+    "UTC+07",
+    "UTC+08",
+    "UTC+09",
+    "UTC+09:30",
+    "UTC+10",
+    "UTC+10:30",
+    "UTC+11",
+    "UTC+12",
+    "UTC+13",
+    "UTC-02",
+    "UTC-03",
+    "UTC-04",
+    "UTC-05",
+    "UTC-06",
+    "UTC-07",
+    "UTC-08",
+    "UTC-09",
+    "UTC-10",
+    "UTC-11",
+];
+
 /// Checks a schedule as it is written.
 pub fn check(schedule: &Schedule, field: &str) -> Result<()> {
     let at = |member: &str| format!("{field}.{member}");
-    if schedule.start_time != "IMMEDIATE" && parse_iso(&schedule.start_time).is_none() {
+    let start = parse_iso(&schedule.start_time);
+    if schedule.start_time != "IMMEDIATE" && start.is_none() {
         return Err(Error::invalid(
             at("StartTime"),
             "must be IMMEDIATE or an ISO 8601 instant",
         ));
     }
-    if let Some(end) = &schedule.end_time
-        && parse_iso(end).is_none()
-    {
-        return Err(Error::invalid(at("EndTime"), "must be an ISO 8601 instant"));
+    if let Some(end) = &schedule.end_time {
+        let end =
+            parse_iso(end).ok_or_else(|| Error::invalid(at("EndTime"), "must be an ISO 8601 instant"))?;
+        if start.is_some_and(|start| end < start) {
+            return Err(Error::invalid(at("EndTime"), "must not be before StartTime"));
+        }
     }
-    if let Some(zone) = &schedule.timezone
-        && offset(zone).is_none()
+    if let Some(zone) = schedule.timezone.as_deref()
+        && !ZONES.contains(&zone)
     {
         return Err(Error::invalid(
             at("Timezone"),
-            "must be UTC or an offset such as UTC+05:30",
+            format!("must be one of {}", ZONES.join(", ")),
         ));
+    }
+    if let Some(quiet_time) = &schedule.quiet_time {
+        quiet_time.check(&at("QuietTime"))?;
+    }
+    let is_triggered = matches!(schedule.frequency, Some(Frequency::Event | Frequency::InAppEvent));
+    match &schedule.event_filter {
+        Some(filter) => filter.check(&at("EventFilter"))?,
+        None if is_triggered => {
+            return Err(Error::invalid(
+                at("EventFilter"),
+                "is required: it says which event the campaign waits for",
+            ));
+        }
+        None => {}
     }
     match schedule.frequency {
         Some(Frequency::Event | Frequency::InAppEvent) => Err(Error::Unsupported(
@@ -185,6 +237,43 @@ mod tests {
         }
         for zone in ["Europe/Warsaw", "UTC+99", "UTC*1", "+01:00"] {
             assert_eq!(offset(zone), None, "{zone}");
+        }
+        for zone in ZONES {
+            assert!(offset(zone).is_some(), "{zone}");
+        }
+    }
+
+    #[test]
+    fn schedules_that_cannot_be_name_the_member() {
+        use serde_json::json;
+        let filter = json!({"FilterType": "ENDPOINT", "Dimensions": {"EventType": {"Values": ["e"]}}});
+        for (member, value, expected) in [
+            ("StartTime", json!("soon"), "S.StartTime"),
+            ("EndTime", json!("later"), "S.EndTime"),
+            ("EndTime", json!("2026-01-01T09:59:59Z"), "S.EndTime"),
+            ("EndTime", json!("2026-01-01T10:00:00Z"), ""),
+            ("Timezone", json!("UTC+05:30"), ""),
+            ("Timezone", json!("UTC+14"), "S.Timezone"),
+            ("Timezone", json!("Europe/Warsaw"), "S.Timezone"),
+            ("QuietTime", json!({"Start": "22:00"}), "S.QuietTime.End"),
+            ("Frequency", json!("EVENT"), "S.EventFilter"),
+            ("Frequency", json!("IN_APP_EVENT"), "S.EventFilter"),
+            ("EventFilter", filter, ""),
+            (
+                "EventFilter",
+                json!({"FilterType": "SYSTEM", "Dimensions": {}}),
+                "S.EventFilter.Dimensions.EventType",
+            ),
+        ] {
+            let mut schedule = json!({"StartTime": "2026-01-01T10:00:00Z"});
+            schedule[member] = value.clone();
+            let schedule: Schedule = serde_json::from_value(schedule).unwrap();
+            let named = match check(&schedule, "S") {
+                Ok(()) => String::new(),
+                Err(Error::Invalid { field, .. }) => field,
+                Err(other) => panic!("{other}"),
+            };
+            assert_eq!(named, expected, "{member}: {value}");
         }
     }
 

@@ -56,7 +56,7 @@ create table channel (
     primary key (app_no, channel_type)
 ) strict;
 
--- Segments, campaigns and templates: what exists, and its versions. `app_no` 0: account-wide. A version's
+-- Segments, campaigns, journeys and templates: what exists, and its versions. `app_no` 0: account-wide. A version's
 -- number is never given twice: `versions_made` is only ever raised.
 create table resource (
     account_id text not null,

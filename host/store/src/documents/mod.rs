@@ -1,4 +1,4 @@
-//! Segments, campaigns and templates: JSON documents with versions.
+//! Segments, campaigns, journeys and templates: JSON documents with versions.
 //!
 //! A version's number is given once: after the newest version was deleted, the next one still gets a
 //! higher number, so that what pinned a version never means another.
@@ -8,6 +8,7 @@ use pinion_domain as domain;
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::iso;
 use pinion_domain::id::Tenant;
+use pinion_domain::journey::JourneyDocument;
 use pinion_domain::page::{Page, PageRequest};
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
@@ -36,6 +37,11 @@ impl Document for SegmentDocument {
 impl Document for CampaignDocument {
     const KIND: &'static str = "campaign";
     const NOUN: &'static str = "campaign";
+}
+
+impl Document for JourneyDocument {
+    const KIND: &'static str = "journey";
+    const NOUN: &'static str = "journey";
 }
 
 impl Document for EmailTemplate {
@@ -395,6 +401,25 @@ impl Store {
                 },
             )
             .await
+    }
+
+    /// How many documents of a tenant, in all of its applications, are in one of the states.
+    pub async fn count_documents<D: Document>(&self, tenant: &Tenant, state_in: &[&str]) -> Result<u64> {
+        let mut count = 0;
+        for state in state_in {
+            let found: i64 = read!(self.inner.main.pools, |db| sqlx::query_scalar(
+                "select count(*) from resource
+                 where account_id = $1 and region = $2 and kind = $3 and state = $4"
+            )
+            .bind(tenant.account.as_str())
+            .bind(tenant.region.as_str())
+            .bind(D::KIND)
+            .bind(*state)
+            .fetch_one(db)
+            .await)?;
+            count += found.unsigned_abs();
+        }
+        Ok(count)
     }
 
     /// The active versions of documents of all applications that are in one of the states and due,

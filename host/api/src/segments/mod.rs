@@ -1,24 +1,22 @@
 //! Segments and their versions.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod references;
+
+use std::collections::BTreeMap;
 
 use pinion_domain::Error;
 use pinion_domain::arn::Arn;
-use pinion_domain::extension::Kind;
-use pinion_domain::id::{AppId, SegmentId, fresh_id};
-use pinion_domain::segment::{
-    SegmentDimensions, SegmentDocument, SegmentGroupList, SegmentReference, WriteSegment, check,
-};
+use pinion_domain::id::{AppId, fresh_id};
+use pinion_domain::segment::{SegmentDocument, WriteSegment, check};
 use pinion_store::{AppRef, Versioned, Write};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+pub(crate) use references::{check_dynamic, check_exists, check_plugins};
+
 use crate::error::Result;
 use crate::extract::{Answer, Call};
-use crate::{Api, hooks, tags};
-
-/// Segments that one segment may reach through its source segments.
-const MOST_REACHABLE: usize = 200;
+use crate::{Api, tags};
 
 /// `SegmentResponse`.
 #[skip_serializing_none]
@@ -72,7 +70,7 @@ pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     check(&write)?;
     tags::check(&write.tags)?;
     let id = fresh_id();
-    check_references(api, &app, None, &write).await?;
+    references::check(api, &app, None, &write).await?;
     let document = SegmentDocument {
         name: write.name,
         dimensions: write.dimensions,
@@ -143,7 +141,7 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     let has_conditions = write.dimensions.is_some() || write.segment_groups.is_some();
     if has_conditions {
         check(&write)?;
-        check_references(api, &app, Some(id), &write).await?;
+        references::check(api, &app, Some(id), &write).await?;
     }
     let current = api.store().document::<SegmentDocument>(&app, id, None).await?;
     let imported = current.is_some_and(|segment| segment.document.import_definition.is_some());
@@ -184,92 +182,4 @@ pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
         .await?;
     let segment = segment.ok_or_else(|| Error::not_found("segment", id))?;
     Answer::json(&SegmentResponse::new(&app, segment, tags))
-}
-
-/// Other segments and plugins that a segment names must be there, and no segment may lead to itself:
-/// it would be evaluated for ever.
-async fn check_references(api: &Api, app: &AppRef, own: Option<&str>, write: &WriteSegment) -> Result<()> {
-    for (field, plugin) in plugins(write) {
-        hooks::check_plugin(
-            &**api.plugins(),
-            &app.tenant.account,
-            &plugin,
-            Kind::Predicate,
-            &field,
-        )?;
-    }
-    let mut waiting: Vec<(String, SegmentReference)> = sources(write.segment_groups.as_ref());
-    let mut seen: BTreeSet<(SegmentId, Option<u32>)> = BTreeSet::new();
-    while let Some((field, reference)) = waiting.pop() {
-        // A pinned version may name the segment: it was written before this one.
-        if own == Some(reference.id.as_str()) && reference.version.is_none() {
-            return Err(Error::invalid(field, "leads back to the segment itself").into());
-        }
-        if !seen.insert((reference.id.clone(), reference.version)) {
-            continue;
-        }
-        if seen.len() > MOST_REACHABLE {
-            return Err(Error::LimitExceeded(format!(
-                "the segment leads to more than {MOST_REACHABLE} others"
-            ))
-            .into());
-        }
-        let source = api
-            .store()
-            .document::<SegmentDocument>(app, reference.id.as_str(), reference.version)
-            .await?
-            .ok_or_else(|| Error::invalid(&field, format!("there is no segment {}", reference.id)))?;
-        let next = sources(source.document.segment_groups.as_ref());
-        waiting.extend(next.into_iter().map(|(_, reference)| (field.clone(), reference)));
-    }
-    Ok(())
-}
-
-fn sources(groups: Option<&SegmentGroupList>) -> Vec<(String, SegmentReference)> {
-    let groups = groups.into_iter().flat_map(|list| &list.groups).enumerate();
-    groups
-        .flat_map(|(group_no, group)| {
-            group
-                .source_segments
-                .iter()
-                .enumerate()
-                .map(move |(source_no, source)| {
-                    let field = format!("SegmentGroups.Groups[{group_no}].SourceSegments[{source_no}]");
-                    (field, source.clone())
-                })
-        })
-        .collect()
-}
-
-/// The plugins that a segment's attributes name, with the path of each.
-fn plugins(write: &WriteSegment) -> Vec<(String, String)> {
-    let of = |dimensions: &SegmentDimensions, path: String| -> Vec<(String, String)> {
-        let names = dimensions.attributes.iter().flat_map(BTreeMap::keys);
-        names
-            .filter_map(|name| Some((name, name.strip_prefix("plugin:")?)))
-            .map(|(name, plugin)| (format!("{path}.Attributes.{name}"), plugin.to_owned()))
-            .collect()
-    };
-    let groups = write
-        .segment_groups
-        .iter()
-        .flat_map(|list| &list.groups)
-        .enumerate();
-    let grouped = groups.flat_map(|(group_no, group)| {
-        group
-            .dimensions
-            .iter()
-            .enumerate()
-            .flat_map(move |(no, dimensions)| {
-                of(
-                    dimensions,
-                    format!("SegmentGroups.Groups[{group_no}].Dimensions[{no}]"),
-                )
-            })
-    });
-    let single = write
-        .dimensions
-        .iter()
-        .flat_map(|dimensions| of(dimensions, "Dimensions".to_owned()));
-    single.chain(grouped).collect()
 }

@@ -1,0 +1,130 @@
+//! How much, how fast, and when not.
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::{Error, Result};
+
+/// `CampaignLimits`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Limits {
+    /// Messages an endpoint gets a day.
+    pub daily: Option<i64>,
+    /// Seconds that a run may take, at least 60.
+    pub maximum_duration: Option<i64>,
+    /// Messages a second, 1 to 20,000.
+    pub messages_per_second: Option<i64>,
+    /// Messages an endpoint gets over all runs.
+    pub total: Option<i64>,
+    /// In-app messages a session.
+    pub session: Option<i64>,
+}
+
+/// `QuietTime`: `HH:MM` each; empty texts take a default away.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the names are Pinpoint's")]
+pub struct QuietTime {
+    pub end: Option<String>,
+    pub start: Option<String>,
+}
+
+impl Limits {
+    /// Checks the ranges (API reference, "CampaignLimits"); `field` is the path in errors.
+    pub fn check(&self, field: &str) -> Result<()> {
+        for (member, value, smallest, largest) in [
+            ("Daily", self.daily, 0, 100),
+            ("Total", self.total, 0, 100),
+            ("MaximumDuration", self.maximum_duration, 60, i64::from(i32::MAX)),
+            ("MessagesPerSecond", self.messages_per_second, 1, 20_000),
+            ("Session", self.session, 0, 100),
+        ] {
+            if value.is_some_and(|value| !(smallest..=largest).contains(&value)) {
+                return Err(Error::invalid(
+                    format!("{field}.{member}"),
+                    format!("must be between {smallest} and {largest}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl QuietTime {
+    /// Checks the two times of day; `field` is the path in errors.
+    pub fn check(&self, field: &str) -> Result<()> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (start, end) = (given(&self.start), given(&self.end));
+        for (member, value) in [("Start", &start), ("End", &end)] {
+            if value.as_deref().is_some_and(|text| !is_hour_minute(text)) {
+                return Err(Error::invalid(
+                    format!("{field}.{member}"),
+                    "must be a time of day as HH:MM",
+                ));
+            }
+        }
+        match (start, end) {
+            (Some(_), None) => Err(Error::invalid(format!("{field}.End"), "is required beside Start")),
+            (None, Some(_)) => Err(Error::invalid(format!("{field}.Start"), "is required beside End")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_hour_minute(text: &str) -> bool {
+    text.len() == 5 && jiff::civil::Time::strptime("%H:%M", text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn field(result: Result<()>) -> String {
+        match result {
+            Ok(()) => String::new(),
+            Err(Error::Invalid { field, .. }) => field,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn limits_have_ranges() {
+        for (limits, expected) in [
+            (json!({}), ""),
+            (
+                json!({"Daily": 0, "Total": 100, "MaximumDuration": 60, "MessagesPerSecond": 20_000, "Session": 10}),
+                "",
+            ),
+            (json!({"Daily": 101}), "L.Daily"),
+            (json!({"Total": -1}), "L.Total"),
+            (json!({"MaximumDuration": 59}), "L.MaximumDuration"),
+            (json!({"MessagesPerSecond": 0}), "L.MessagesPerSecond"),
+            (json!({"MessagesPerSecond": 20_001}), "L.MessagesPerSecond"),
+            (json!({"Session": -1}), "L.Session"),
+        ] {
+            let read: Limits = serde_json::from_value(limits.clone()).unwrap();
+            assert_eq!(field(read.check("L")), expected, "{limits}");
+        }
+    }
+
+    #[test]
+    fn quiet_time_is_two_times_of_day_or_none() {
+        for (quiet, expected) in [
+            (json!({}), ""),
+            (json!({"Start": "", "End": ""}), ""),
+            (json!({"Start": "22:00", "End": "07:30"}), ""),
+            (json!({"Start": "22:00"}), "Q.End"),
+            (json!({"Start": "", "End": "07:00"}), "Q.Start"),
+            (json!({"Start": "9:00", "End": "10:00"}), "Q.Start"),
+            (json!({"Start": "09:00", "End": "24:00"}), "Q.End"),
+        ] {
+            let read: QuietTime = serde_json::from_value(quiet.clone()).unwrap();
+            assert_eq!(field(read.check("Q")), expected, "{quiet}");
+        }
+    }
+}
