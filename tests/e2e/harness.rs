@@ -19,7 +19,7 @@ use pinion_domain::segment::{SegmentDocument, WriteSegment};
 use pinion_server::config::Config;
 use pinion_server::serve::{Running, start};
 use pinion_server::telemetry;
-use pinion_store::{AppRef, Lane, Run, RunState, Scope, Store, Upsert};
+use pinion_store::{AppRef, Lane, Run, Scope, Store, Upsert};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -217,7 +217,7 @@ pub async fn run_when(
 /// The campaign's run once it is over.
 pub async fn finished(store: &Store, app: &AppRef, campaign: &CampaignId) -> Run {
     run_when(store, app, campaign, "the run to end", |run| {
-        !matches!(run.state, RunState::Running | RunState::Paused)
+        run.finished.is_some()
     })
     .await
 }

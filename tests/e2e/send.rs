@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use pinion_domain::campaign::{CampaignStatus, Treatment, WriteTreatment};
+use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Treatment, WriteTreatment};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::delivery::SuppressionReason;
 use pinion_domain::endpoint::EndpointRequest;
 use pinion_domain::kpi::Metric;
 use pinion_engine::kpi;
-use pinion_store::{Lane, RollupFilter, RunState, Scope, Upsert};
+use pinion_store::{Lane, NewRun, RollupFilter, RunState, Scope, Upsert};
 
 use crate::harness::{
     Server, campaign, everybody, finished, outcomes, people, run_when, schedule, sink, smtp_settings, until,
@@ -95,7 +95,7 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
     );
     let found = until("the campaign to complete", async || {
         let campaign = store
-            .document::<pinion_domain::campaign::CampaignDocument>(Scope::from(&app), id.as_str(), None)
+            .document::<CampaignDocument>(Scope::from(&app), id.as_str(), None)
             .await
             .unwrap()
             .unwrap();
@@ -338,6 +338,94 @@ async fn a_paused_run_stops_and_opt_outs_during_the_pause_count() {
             .iter()
             .any(|mail| mail.to[0] == format!("person{n}@example.com"))
     }));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_cancelled_run_leaves_out_is_told_in_the_ledger() {
+    let outbox = sink().await;
+    let mut environment = smtp_settings(outbox.smtp_address());
+    environment.push(("PINION_BINDINGS__EMAIL__RATE".to_owned(), "200".to_owned()));
+    let server = Server::start(environment).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 3_000, |n| format!("person{n}@example.com")).await;
+    let segment = everybody(store, &app).await;
+    let mut document = campaign(segment, HTML);
+    document.holdout_percent = Some(10);
+    let id = schedule(store, &app, document).await;
+    let run = run_when(store, &app, &id, "the run to begin", |run| {
+        run.state == RunState::Running
+    })
+    .await;
+    until("some mail", async || (outbox.counters().mails > 50).then_some(())).await;
+    store
+        .delete_document::<CampaignDocument>(&app, id.as_str(), None)
+        .await
+        .unwrap();
+    store
+        .set_run_state(run.no, RunState::Cancelled, None)
+        .await
+        .unwrap();
+
+    let run = finished(store, &app, &id).await;
+    assert_eq!(run.state, RunState::Cancelled);
+    let told: Vec<(&str, u64)> = outcomes(store, &app, &run).await;
+    let of = |name: &str| {
+        told.iter()
+            .find(|(reason, _)| *reason == name)
+            .map_or(0, |told| told.1)
+    };
+    assert_eq!(of("ACCEPTED"), outbox.counters().mails);
+    assert_eq!(of("TREATMENT_HOLDOUT"), run.holdout_total);
+    assert!(of("CANCELLED") > 0, "{told:?}");
+    assert_eq!(
+        of("ACCEPTED") + of("TREATMENT_HOLDOUT") + of("CANCELLED"),
+        3_000,
+        "{told:?}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_go_on_fails_with_its_campaign() {
+    let outbox = sink().await;
+    let server = Server::start(smtp_settings(outbox.smtp_address())).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 1_200, |n| format!("person{n}@example.com")).await;
+    let segment = everybody(store, &app).await;
+    let executing = CampaignStatus::Executing.as_str();
+    store
+        .create_document(&app, "broken", campaign(segment, HTML), executing, None)
+        .await
+        .unwrap();
+    // As if this version could not read what an older one pinned.
+    let broken = NewRun {
+        id: "broken-run".into(),
+        campaign: "broken".into(),
+        campaign_version: 1,
+        scheduled: Timestamp::now(),
+        parent: None,
+        pins: serde_json::json!({ "campaign": "what is this" }),
+        recipients: (0..1_200).collect(),
+        treatment_totals: vec![1_200],
+        holdout_total: 0,
+        chunk_size: 500,
+        deadline: None,
+    };
+    store.create_run(&app, broken).await.unwrap().unwrap();
+    server.running.engine().wake();
+
+    let run = finished(store, &app, &"broken".into()).await;
+    assert_eq!(run.state, RunState::Failed);
+    let detail = run.detail.as_deref().unwrap_or_default();
+    assert!(detail.contains("pinned documents cannot be read"), "{detail}");
+    assert_eq!(outcomes(store, &app, &run).await, [("RUN_FAILED", 1_200)]);
+    let campaign = store
+        .document::<CampaignDocument>(&app, "broken", None)
+        .await
+        .unwrap();
+    assert_eq!(campaign.unwrap().state, CampaignStatus::Invalid.as_str());
+    assert_eq!(outbox.counters().mails, 0);
     server.stop().await;
 }
 

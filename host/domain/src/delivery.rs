@@ -103,6 +103,8 @@ reasons! {
     Misconfigured = 43, "MISCONFIGURED", Failed;
     /// No binding serves the channel.
     NoBinding = 44, "NO_BINDING", Failed;
+    /// The run could not go on before this recipient's turn.
+    RunFailed = 48, "RUN_FAILED", Failed;
     /// Passing failures, too many of them.
     RetriesExhausted = 45, "RETRIES_EXHAUSTED", Failed;
     /// The plugin faulted before the message left, too many times.

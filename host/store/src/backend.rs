@@ -23,13 +23,20 @@ pub(crate) enum Connection {
     Postgres(PgConnection),
 }
 
-/// Expands `$body` for both databases with `$db` as a pool to read from.
+/// Expands `$body` for both databases with `$db` as a pool to read from, inside a span that knows the file and
+/// the line of the query.
 macro_rules! read {
     ($pools:expr, |$db:ident| $body:expr) => {
-        match &$pools {
-            $crate::backend::Pools::Sqlite($db) => $body,
-            $crate::backend::Pools::Postgres($db) => $body,
-        }
+        tracing::Instrument::instrument(
+            async {
+                match &$pools {
+                    $crate::backend::Pools::Sqlite($db) => $body,
+                    $crate::backend::Pools::Postgres($db) => $body,
+                }
+            },
+            tracing::debug_span!("db.read"),
+        )
+        .await
     };
 }
 

@@ -44,7 +44,7 @@ use pinion_domain::id::{AccountId, AppId, Tenant};
 pub use access_keys::AccessKey;
 pub use channels::ChannelRow;
 pub use direct::{DirectMessage, DirectOutcome, Intent};
-pub use documents::{Document, Scope, Versioned, Write};
+pub use documents::{Document, Scope, StateChange, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
 pub use events::{EventCount, EventSummary, NewEvent, StoredEvent};

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinion_api::testing::TestApi;
+use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::Clock;
 use pinion_domain::delivery::{Reason, run_id};
 use pinion_domain::extension::fake::{FakeChannel, FakePlugins};
 use pinion_domain::id::Tenant;
-use pinion_store::{AppRef, BatchCommit, LedgerRow, NewRun, RunState};
+use pinion_store::{AppRef, BatchCommit, LedgerRow, NewRun, RunState, StateChange};
 use serde_json::{Value, json};
 
 /// An application with a segment and a template.
@@ -349,7 +350,8 @@ async fn activities_tell_what_each_run_did_with_each_treatment() {
         accepted_sketch: None,
     };
     api.store.commit_batch(&app, &chunk, commit).await.unwrap();
-    api.store.complete_runs().await.unwrap();
+    let over = StateChange::of::<CampaignDocument>(&app, "", &[], "", None);
+    assert!(api.store.finish_run(chunk.run_no, over).await.unwrap());
 
     let activities = api.get(&format!("{all}/{id}/activities")).await.json(200);
     let show = |activity: &Value| {

@@ -6,7 +6,7 @@ use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Frequency, sched
 use pinion_domain::clock::parse_iso;
 use pinion_domain::id::CampaignId;
 use pinion_domain::page::PageRequest;
-use pinion_store::{AppRef, Run, RunState, Scope, Versioned};
+use pinion_store::{AppRef, Run, RunState, StateChange, Versioned};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{Engine, Result};
@@ -68,10 +68,8 @@ impl Engine {
                 CampaignStatus::Invalid
             }
         };
-        let moved = self
-            .store()
-            .set_document_state::<CampaignDocument>(app, &campaign.id, status.as_str(), None, Some(WAITING))
-            .await?;
+        let change = StateChange::of::<CampaignDocument>(app, &campaign.id, WAITING, status.as_str(), None);
+        let moved = self.store().set_document_state(change).await?;
         if !moved {
             self.catch_up(app, &campaign.id).await?;
         }
@@ -102,39 +100,39 @@ impl Engine {
     }
 
     async fn finish_runs(&self) -> Result<()> {
-        for (app, run) in self.store().complete_runs().await? {
-            info!(app.id = %app.id, campaign.id = %run.campaign, run.no = run.no, "the run is complete");
-            self.inner.runs.forget(run.no);
-            self.move_on(&app, &run).await?;
+        for (app, run) in self.store().exhausted_runs().await? {
+            let moves = self.after_run(&app, &run).await?;
+            if self.store().finish_run(run.no, moves).await? {
+                info!(app.id = %app.id, campaign.id = %run.campaign, run.no = run.no, state = run.state.as_str(),
+                    "every recipient of the run has an outcome");
+                self.inner.runs.forget(run.no);
+            }
         }
         Ok(())
     }
 
-    /// After a run: wait for the next occurrence, or complete.
-    async fn move_on(&self, app: &AppRef, run: &Run) -> Result<()> {
-        let Some(campaign) = self
+    /// What a campaign does after a run: it waits for the next occurrence, or is complete, or cannot go on. One
+    /// that was paused or deleted meanwhile stays as it is.
+    async fn after_run(&self, app: &AppRef, run: &Run) -> Result<StateChange> {
+        let campaign = self
             .store()
-            .document::<CampaignDocument>(Scope::from(app), run.campaign.as_str(), None)
-            .await?
-        else {
-            return Ok(());
-        };
-        let next = next_occurrence(&campaign, run.scheduled);
-        let status = match (&next, run.state) {
-            (_, RunState::Failed) => CampaignStatus::Invalid,
-            (Some(_), _) => CampaignStatus::PendingNextRun,
-            (None, _) => CampaignStatus::Completed,
-        };
-        self.store()
-            .set_document_state::<CampaignDocument>(
-                Scope::from(app),
-                &campaign.id,
-                status.as_str(),
-                next,
-                Some(&[CampaignStatus::Executing.as_str()]),
-            )
+            .document::<CampaignDocument>(app, run.campaign.as_str(), None)
             .await?;
-        Ok(())
+        let next = campaign
+            .as_ref()
+            .and_then(|campaign| next_occurrence(campaign, run.scheduled));
+        let (status, next) = match (run.state, next) {
+            (RunState::Failed, _) => (CampaignStatus::Invalid, None),
+            (_, Some(next)) => (CampaignStatus::PendingNextRun, Some(next)),
+            (_, None) => (CampaignStatus::Completed, None),
+        };
+        Ok(StateChange::of::<CampaignDocument>(
+            app,
+            run.campaign.as_str(),
+            &[CampaignStatus::Executing.as_str()],
+            status.as_str(),
+            next,
+        ))
     }
 }
 

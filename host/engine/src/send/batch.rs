@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pinion_domain::campaign::{Variant, split};
+use pinion_domain::campaign::Variant;
 use pinion_domain::channel::ChannelType;
 use pinion_domain::delivery::{Reason, message_id};
 use pinion_domain::endpoint::Endpoint;
@@ -24,9 +24,6 @@ use super::prepared::{Custom, Mail, PreparedRun, Route, Treatment};
 use crate::render::{PersonalizedRow, RenderInput};
 use crate::tracking::{Stamp, Tracker, TrackingContext};
 use crate::{Engine, Result};
-
-/// The treatment number of the holdout in the ledger.
-pub(super) const HOLDOUT: u8 = u8::MAX;
 
 /// A recipient to look at: seq, and tries made so far.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +52,15 @@ impl Engine {
         let mut batch = Batch::default();
         let mut wanted = Vec::with_capacity(recipients.len());
         for recipient in recipients {
-            match run.split.variant(split(&run.campaign, recipient.seq)) {
+            match run.snapshot.variant(recipient.seq) {
                 Variant::Holdout => {
-                    batch
-                        .skipped
-                        .push(row(recipient, HOLDOUT, Reason::TreatmentHoldout, now, None));
+                    batch.skipped.push(row(
+                        recipient,
+                        LedgerRow::HOLDOUT,
+                        Reason::TreatmentHoldout,
+                        now,
+                        None,
+                    ));
                 }
                 Variant::Treatment(number) => wanted.push((recipient, number)),
             }
@@ -394,7 +395,7 @@ fn metadata(
     let mut facts = vec![
         ("date".to_owned(), now.as_second().to_string()),
         ("application-id".to_owned(), run.app.id.to_string()),
-        ("campaign-id".to_owned(), run.campaign.to_string()),
+        ("campaign-id".to_owned(), run.snapshot.campaign.to_string()),
         ("treatment-id".to_owned(), treatment.id.clone()),
         ("activity-id".to_owned(), run.run_id.to_string()),
         ("endpoint-id".to_owned(), candidate.endpoint.id.to_string()),

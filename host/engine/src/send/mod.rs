@@ -3,7 +3,8 @@
 //! A batch passes these stages: permits of the rate limits are taken first, so that everything read
 //! afterwards is read right before hand-over; recipients are loaded and looked at (`batch`); what is
 //! left is personalized, rendered and handed to the channel; verdicts become ledger and retry rows
-//! (`outcome`) and are committed with the chunk's cursor (`worker`).
+//! (`outcome`) and are committed with the chunk's cursor (`worker`). Whom an ended run leaves out gets a row
+//! too (`snapshot`).
 
 mod batch;
 mod direct;
@@ -11,6 +12,7 @@ mod inputs;
 mod outcome;
 mod prepared;
 mod retry;
+mod snapshot;
 mod throttle;
 mod worker;
 

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinion_domain as domain;
-use pinion_domain::campaign::{CampaignDocument, CustomDelivery, PluginReference, Split};
+use pinion_domain::campaign::{CampaignDocument, CustomDelivery, PluginReference};
 use pinion_domain::channel::{ChannelType, EmailChannelRequest};
 use pinion_domain::extension::{Binding, Caller, Channel, Grant, Personalizer};
-use pinion_domain::id::{CampaignId, RunId, SegmentId};
+use pinion_domain::id::{RunId, SegmentId};
 use pinion_domain::message::MessageConfiguration;
 use pinion_domain::template::{EmailTemplate, TemplateConfiguration};
 use pinion_store::{AppRef, Run, Scope, Store};
-use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::snapshot::Snapshot;
 use crate::config::{Delivery, ServerBinding};
 use crate::render::{DataRenderer, EmailRenderer};
 use crate::{Engine, Error, Result};
@@ -144,11 +144,9 @@ pub(crate) struct PreparedRun {
     pub(super) app: AppRef,
     pub(super) run_no: i64,
     pub(super) run_id: RunId,
-    pub(super) campaign: CampaignId,
     pub(super) scheduled: Timestamp,
     pub(super) deadline: Option<Timestamp>,
-    pub(super) recipients: RoaringBitmap,
-    pub(super) split: Split,
+    pub(super) snapshot: Snapshot,
     /// Messages a second of the campaign.
     pub(super) rate: Option<u32>,
     pub(super) personalizer: Option<Arc<dyn Personalizer>>,
@@ -240,12 +238,10 @@ impl Engine {
         Ok(PreparedRun {
             app: app.clone(),
             run_no,
-            run_id: run.id,
-            campaign: run.campaign,
+            run_id: run.id.clone(),
             scheduled: run.scheduled,
             deadline: run.deadline,
-            recipients: store.run_recipients(run_no).await?,
-            split: Split::of(&pins.campaign),
+            snapshot: self.snapshot(&run).await?,
             rate: rate.and_then(|rate| u32::try_from(rate).ok()),
             personalizer,
             treatments,

@@ -6,6 +6,7 @@ use pinion_store::{AppRef, BatchCommit, Retry, RunState};
 use tracing::{Instrument, info_span, warn};
 
 use super::batch::Recipient;
+use super::snapshot::{ended, is_fatal};
 use crate::{Engine, Result};
 
 /// Retries that are claimed at once.
@@ -42,7 +43,16 @@ pub(crate) async fn retry_loop(engine: Engine) {
 
 impl Engine {
     async fn try_again(&self, app: &AppRef, run_no: i64, retries: Vec<Retry>) -> Result<()> {
-        let run = self.prepared(app, run_no).await?;
+        let state = self.store().run_state(run_no).await?;
+        if let Some(reason) = state.and_then(ended) {
+            return self.close_retries(app, run_no, retries, reason).await;
+        }
+        let run = match self.prepared(app, run_no).await {
+            Ok(run) => run,
+            // The retries come back when their lease ends, and are closed then.
+            Err(error) if is_fatal(&error) => return self.fail_run(run_no, &error).await,
+            Err(error) => return Err(error),
+        };
         if !self.wait_for_rates(&run, retries.len(), None).await? {
             return Ok(());
         }

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use datasketches::hll::{HllSketch, HllType};
 use futures_util::future::join_all;
-use pinion_domain::campaign::{Variant, split};
 use pinion_domain::delivery::Reason;
 use pinion_domain::extension::channel::Verdict;
 use pinion_store::{AppRef, BatchCommit, Chunk, LedgerRow, RunState};
 use rand::RngExt;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::batch::{Batch, HOLDOUT, Recipient};
+use super::batch::{Batch, Recipient};
 use super::outcome::{HandedOver, Next, Rules, decide};
 use super::prepared::{PreparedRun, Route};
+use super::snapshot::{ended, is_fatal};
 use crate::config::Delivery;
 use crate::kpi::SKETCH_SIZE;
 use crate::{Engine, Error, Result};
@@ -53,7 +53,7 @@ pub(crate) async fn worker_loop(engine: Engine) {
 }
 
 /// How a chunk's turn ended.
-enum Turn {
+pub(super) enum Turn {
     /// Every recipient has a row.
     Done,
     /// The run is paused, or the engine stops: another turn will come.
@@ -64,23 +64,7 @@ enum Turn {
 
 impl Engine {
     async fn work(&self, app: &AppRef, chunk: Chunk) {
-        let run = match self.prepared(app, chunk.run_no).await {
-            Ok(run) => run,
-            Err(error @ (Error::CannotRun(_) | Error::Domain(_) | Error::Plugin(_))) => {
-                error!(%error, "the run cannot go on");
-                self.inner.runs.forget(chunk.run_no);
-                let failed = self
-                    .store()
-                    .set_run_state(chunk.run_no, RunState::Failed, Some(error.to_string()))
-                    .await;
-                if let Err(error) = failed {
-                    warn!(%error, "the run's failure could not be recorded; it will be tried again");
-                }
-                return;
-            }
-            Err(error) => return self.let_go(&chunk, &error).await,
-        };
-        match self.send_chunk(&run, &chunk).await {
+        match self.turn(app, &chunk).await {
             // The tick moves the campaign on when the run's last chunk is done.
             Ok(Turn::Done) => self.wake(),
             Ok(Turn::Released) => {
@@ -91,6 +75,22 @@ impl Engine {
             Ok(Turn::Fenced) => info!("the chunk was taken over"),
             Err(error) => self.let_go(&chunk, &error).await,
         }
+    }
+
+    async fn turn(&self, app: &AppRef, chunk: &Chunk) -> Result<Turn> {
+        let state = self.store().run_state(chunk.run_no).await?;
+        if let Some(reason) = state.and_then(ended) {
+            return self.close_chunk(app, chunk, reason).await;
+        }
+        let run = match self.prepared(app, chunk.run_no).await {
+            Ok(run) => run,
+            Err(error) if is_fatal(&error) => {
+                self.fail_run(chunk.run_no, &error).await?;
+                return Ok(Turn::Released);
+            }
+            Err(error) => return Err(error),
+        };
+        self.send_chunk(&run, chunk).await
     }
 
     /// After a failure of the store: nothing was committed, so the chunk goes on at its cursor.
@@ -128,6 +128,7 @@ impl Engine {
             let from = cursor.map_or(chunk.first_seq, |cursor| cursor.saturating_add(1));
             let size = batch_size(self.config().batch, run);
             let recipients: Vec<Recipient> = run
+                .snapshot
                 .recipients
                 .range(from..=chunk.last_seq)
                 .take(size)
@@ -137,8 +138,13 @@ impl Engine {
                 .last()
                 .map_or(chunk.last_seq, |recipient| recipient.seq);
             // In this order: a range must not end before it begins.
-            let done =
-                last >= chunk.last_seq || run.recipients.range(last + 1..=chunk.last_seq).next().is_none();
+            let done = last >= chunk.last_seq
+                || run
+                    .snapshot
+                    .recipients
+                    .range(last + 1..=chunk.last_seq)
+                    .next()
+                    .is_none();
 
             if !self.wait_for_rates(run, recipients.len(), Some(chunk)).await? {
                 return Ok(Turn::Released);
@@ -252,7 +258,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// The same outcome for all recipients behind the cursor up to `last`; the holdout stays the holdout.
+    /// The same outcome for all recipients behind the cursor up to `last`.
     fn all(
         &self,
         run: &PreparedRun,
@@ -261,25 +267,10 @@ impl Engine {
         last: u32,
         reason: Reason,
     ) -> BatchCommit {
-        let at = self.inner.clock.now();
         let from = cursor.map_or(chunk.first_seq, |cursor| cursor.saturating_add(1));
-        let rows = run.recipients.range(from..=last).map(|seq| {
-            let (treatment, reason) = match run.split.variant(split(&run.campaign, seq)) {
-                Variant::Holdout => (HOLDOUT, Reason::TreatmentHoldout),
-                Variant::Treatment(number) => (number, reason),
-            };
-            LedgerRow {
-                seq,
-                treatment,
-                reason,
-                at,
-                provider_id: None,
-                detail: None,
-                attempts: 0,
-            }
-        });
+        let seqs = run.snapshot.recipients.range(from..=last);
         BatchCommit {
-            rows: rows.collect(),
+            rows: run.snapshot.rows(seqs, reason, self.inner.clock.now()),
             ..BatchCommit::default()
         }
     }
@@ -337,9 +328,9 @@ fn fenced(error: Error) -> Result<Turn> {
     }
 }
 
-fn count(rows: &[LedgerRow]) {
+pub(super) fn count(rows: &[LedgerRow]) {
     for row in rows {
-        let treatment = if row.treatment == HOLDOUT {
+        let treatment = if row.treatment == LedgerRow::HOLDOUT {
             "holdout"
         } else {
             "sent"

@@ -179,7 +179,7 @@ create table run (
     constraint run_id_unique unique (run_id)
 );
 create index run_campaign on run (app_no, campaign_id, run_no);
-create index run_state on run (state);
+create index run_open on run (run_no) where finished_at is null;
 
 -- Chunks of a run: the unit that is claimed. Everything up to `cursor_seq` has a ledger or retry row.
 -- `token` fences off a worker whose lease was taken over.

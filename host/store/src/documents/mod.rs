@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use crate::backend::{PageKey, instant, read, write};
+use crate::writer::Tx;
 use crate::{AppRef, Error, Lane, Result, Store};
 
 mod changes;
@@ -108,6 +109,56 @@ pub enum Write {
     },
     /// In place of the newest version.
     OverwriteLatest,
+}
+
+/// A document moves to another state.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    key: Key,
+    state: String,
+    due_at: Option<Timestamp>,
+    only_from: Vec<String>,
+}
+
+impl StateChange {
+    /// To `state`, and due at `due_at`, if the document is in one of `only_from`.
+    pub fn of<'a, D: Document>(
+        scope: impl Into<Scope<'a>>,
+        id: &str,
+        only_from: &[&str],
+        state: &str,
+        due_at: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            key: Key::new::<D>(scope.into(), id),
+            state: state.to_owned(),
+            due_at,
+            only_from: only_from.iter().map(|state| (*state).to_owned()).collect(),
+        }
+    }
+
+    /// `false` if it is in another state, or is not there.
+    pub(crate) async fn apply(&self, tx: &mut Tx) -> Result<bool> {
+        let Some((before, _)) = changes::lock(tx, &self.key).await? else {
+            return Ok(false);
+        };
+        if !self.only_from.contains(&before) {
+            return Ok(false);
+        }
+        write!(tx, |db| bind_key!(
+            sqlx::query(concat!(
+                "update resource set state = $6, due_at = $7 where",
+                is_key!()
+            )),
+            self.key
+        )
+        .bind(&self.state)
+        .bind(self.due_at.map(Timestamp::as_millisecond))
+        .execute(&mut *db)
+        .await
+        .map(drop))?;
+        Ok(true)
+    }
 }
 
 /// What an update makes of the newest version: the document, its state and when it is due.
@@ -358,48 +409,12 @@ impl Store {
             .await
     }
 
-    /// Sets state and due time, if the state is one of `only_if`; `false` if it is not, or there is no
-    /// such document.
-    pub async fn set_document_state<D: Document>(
-        &self,
-        scope: impl Into<Scope<'_>>,
-        id: &str,
-        state: &str,
-        due_at: Option<Timestamp>,
-        only_if: Option<&[&str]>,
-    ) -> Result<bool> {
-        let key = Key::new::<D>(scope.into(), id);
-        let only_if: Option<Vec<String>> =
-            only_if.map(|states| states.iter().map(|state| (*state).to_owned()).collect());
+    /// Sets state and due time, as [`StateChange`] says; `false` if the document is in none of its states, or
+    /// is not there.
+    pub async fn set_document_state(&self, change: StateChange) -> Result<bool> {
         self.inner
             .main
-            .write(
-                Lane::Interactive,
-                (key, state.to_owned(), due_at, only_if),
-                |tx, (key, state, due_at, only_if)| {
-                    Box::pin(async move {
-                        let Some((before, _)) = changes::lock(tx, key).await? else {
-                            return Ok(false);
-                        };
-                        if only_if.as_ref().is_some_and(|states| !states.contains(&before)) {
-                            return Ok(false);
-                        }
-                        write!(tx, |db| bind_key!(
-                            sqlx::query(concat!(
-                                "update resource set state = $6, due_at = $7 where",
-                                is_key!()
-                            )),
-                            key
-                        )
-                        .bind(state)
-                        .bind(due_at.map(Timestamp::as_millisecond))
-                        .execute(&mut *db)
-                        .await
-                        .map(drop))?;
-                        Ok(true)
-                    })
-                },
-            )
+            .write(Lane::Interactive, change, |tx, change| Box::pin(change.apply(tx)))
             .await
     }
 

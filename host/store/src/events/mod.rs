@@ -17,7 +17,7 @@ use sqlx::FromRow;
 
 use crate::backend::{Pools, read};
 use crate::endpoints::seq_of;
-use crate::ledger::{minute_of, minutes, treatment_of};
+use crate::ledger::{minute_of, sums_by_minute, treatment_of};
 use crate::rows::json;
 use crate::runs::{bitmap, instant};
 use crate::{AppRef, Error, Lane, Result, RollupFilter, Store};
@@ -123,44 +123,7 @@ impl Store {
 
     /// Counts of events per run, treatment, minute and metric.
     pub async fn event_rollup(&self, app: &AppRef, filter: RollupFilter) -> Result<Vec<EventCount>> {
-        macro_rules! select {
-            ($condition:literal) => {
-                concat!(
-                    "select run_no, treatment, minute, metric, cast(sum(count) as bigint)
-                     from event_count
-                     where app_no = $1 and minute >= $2 and minute < $3 ",
-                    $condition,
-                    " group by run_no, treatment, minute, metric order by run_no, treatment, minute, metric"
-                )
-            };
-        }
-        let range = minutes(&filter);
-        let rows: Vec<(i64, i16, i64, i16, i64)> = match (&self.inner.events.pools, &filter.runs) {
-            (pools, None) => read!(*pools, |db| sqlx::query_as(select!(""))
-                .bind(app.no)
-                .bind(range.start)
-                .bind(range.end)
-                .fetch_all(db)
-                .await)?,
-            (Pools::Sqlite(db), Some(runs)) => {
-                sqlx::query_as(select!("and run_no in (select value from json_each($4))"))
-                    .bind(app.no)
-                    .bind(range.start)
-                    .bind(range.end)
-                    .bind(json(runs))
-                    .fetch_all(db)
-                    .await?
-            }
-            (Pools::Postgres(db), Some(runs)) => {
-                sqlx::query_as(select!("and run_no = any($4)"))
-                    .bind(app.no)
-                    .bind(range.start)
-                    .bind(range.end)
-                    .bind(runs)
-                    .fetch_all(db)
-                    .await?
-            }
-        };
+        let rows = sums_by_minute!(self.inner.events.pools, "event_count", "metric", app, filter);
         rows.into_iter()
             .map(|(run_no, treatment, minute, metric, count)| {
                 Ok(EventCount {

@@ -36,40 +36,46 @@ pub struct RollupFilter {
     pub to: Timestamp,
 }
 
-impl Store {
-    /// Counts of outcomes per run, treatment, minute and reason.
-    pub async fn ledger_rollup(&self, app: &AppRef, filter: RollupFilter) -> Result<Vec<Count>> {
+/// Rows of a table of counters, summed up over the nodes that write it: run, treatment, minute, what is
+/// counted, how many.
+macro_rules! sums_by_minute {
+    ($pools:expr, $table:literal, $what:literal, $app:expr, $filter:expr) => {{
         macro_rules! select {
             ($condition:literal) => {
                 concat!(
-                    "select run_no, treatment, minute, reason, cast(sum(count) as bigint)
-                     from ledger_count
-                     where app_no = $1 and minute >= $2 and minute < $3 ",
+                    "select run_no, treatment, minute, ",
+                    $what,
+                    ", cast(sum(count) as bigint) from ",
+                    $table,
+                    " where app_no = $1 and minute >= $2 and minute < $3 ",
                     $condition,
-                    " group by run_no, treatment, minute, reason order by run_no, treatment, minute, reason"
+                    " group by run_no, treatment, minute, ",
+                    $what,
+                    " order by run_no, treatment, minute, ",
+                    $what
                 )
             };
         }
-        let range = minutes(&filter);
-        let rows: Vec<(i64, i16, i64, i16, i64)> = match (&self.inner.main.pools, &filter.runs) {
-            (pools, None) => read!(*pools, |db| sqlx::query_as(select!(""))
-                .bind(app.no)
+        let range = $crate::ledger::counts::minutes(&$filter);
+        let rows: Vec<(i64, i16, i64, i16, i64)> = match (&$pools, &$filter.runs) {
+            (pools, None) => $crate::backend::read!(*pools, |db| sqlx::query_as(select!(""))
+                .bind($app.no)
                 .bind(range.start)
                 .bind(range.end)
                 .fetch_all(db)
                 .await)?,
-            (Pools::Sqlite(db), Some(runs)) => {
+            ($crate::backend::Pools::Sqlite(db), Some(runs)) => {
                 sqlx::query_as(select!("and run_no in (select value from json_each($4))"))
-                    .bind(app.no)
+                    .bind($app.no)
                     .bind(range.start)
                     .bind(range.end)
-                    .bind(json(runs))
+                    .bind($crate::rows::json(runs))
                     .fetch_all(db)
                     .await?
             }
-            (Pools::Postgres(db), Some(runs)) => {
+            ($crate::backend::Pools::Postgres(db), Some(runs)) => {
                 sqlx::query_as(select!("and run_no = any($4)"))
-                    .bind(app.no)
+                    .bind($app.no)
                     .bind(range.start)
                     .bind(range.end)
                     .bind(runs)
@@ -77,6 +83,15 @@ impl Store {
                     .await?
             }
         };
+        rows
+    }};
+}
+pub(crate) use sums_by_minute;
+
+impl Store {
+    /// Counts of outcomes per run, treatment, minute and reason.
+    pub async fn ledger_rollup(&self, app: &AppRef, filter: RollupFilter) -> Result<Vec<Count>> {
+        let rows = sums_by_minute!(self.inner.main.pools, "ledger_count", "reason", app, filter);
         rows.into_iter()
             .map(|(run_no, treatment, minute, reason, count)| {
                 Ok(Count {

@@ -7,7 +7,7 @@
 //! | `counts` | rollups, and the counting that they must equal |
 
 mod commit;
-mod counts;
+pub(crate) mod counts;
 mod retries;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use pinion_domain::delivery::{Reason, SuppressionReason};
 
 pub(crate) use commit::{Deltas, add_counts};
 pub use counts::{Count, RollupFilter};
-pub(crate) use counts::{minute_of, minutes};
+pub(crate) use counts::{minute_of, sums_by_minute};
 
 use crate::backend::read;
 use crate::endpoints::seq_of;

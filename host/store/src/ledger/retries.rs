@@ -8,18 +8,20 @@ use super::{LedgerRow, Retry, treatment_of};
 use crate::backend::{Connection, read, write};
 use crate::endpoints::seq_of;
 use crate::rows::{MultiRow, json};
-use crate::runs::{instant, milliseconds};
+use crate::runs::{instant, milliseconds, wants_work};
 use crate::writer::Tx;
 use crate::{AppRef, Error, Lane, Result, Store};
 
-/// Retries of running runs that are due ($2: now) and that nobody tries ($1: the epoch whose claims hold).
+/// Retries that nobody tries ($1: the epoch whose claims hold) and that are due ($2: now), or whose run was ended.
 macro_rules! due {
     ($what:literal, $rest:literal) => {
         concat!(
             "select ",
             $what,
             " from retry t join run r on r.run_no = t.run_no
-              where r.state = 'RUNNING' and t.due_at <= $2 and (t.epoch < $1 or t.lease_until <= $2)",
+              where ",
+            wants_work!(),
+            " and (t.due_at <= $2 or r.state <> 'RUNNING') and (t.epoch < $1 or t.lease_until <= $2)",
             $rest
         )
     };

@@ -43,7 +43,16 @@ macro_rules! claimable {
     };
 }
 
-/// Of the running runs the one that was claimed from least recently, so that a small run does not wait for a
+/// Runs of which recipients still need an outcome: those under way, and those that were ended before
+/// everybody had one.
+macro_rules! wants_work {
+    () => {
+        " r.finished_at is null and r.state <> 'PAUSED' "
+    };
+}
+pub(crate) use wants_work;
+
+/// Of the runs that want work the one that was claimed from least recently, so that a small run does not wait for a
 /// large one to end; of it the first chunk. Tokens rise with every claim, over all runs.
 macro_rules! next_chunk {
     ($suffix:literal) => {
@@ -54,7 +63,9 @@ macro_rules! next_chunk {
             claimable!("c"),
             " and c.run_no = (
                  select r.run_no from run r
-                 where r.state = 'RUNNING' and exists (select 1 from chunk o where o.run_no = r.run_no and ",
+                 where ",
+            wants_work!(),
+            " and exists (select 1 from chunk o where o.run_no = r.run_no and ",
             claimable!("o"),
             ")
                  order by (select max(t.token) from chunk t where t.run_no = r.run_no), r.run_no
@@ -69,14 +80,17 @@ macro_rules! next_chunk {
 type Row = (i64, i32, i64, i64, Option<i64>, Option<i64>, i64);
 
 impl Store {
-    /// Claims a chunk of a running run for `lease`; `None` if there is nothing to do.
+    /// Claims a chunk for `lease`; `None` if there is nothing to do. Its run is running, or it was cancelled or
+    /// has failed and the chunk's recipients have no outcome yet.
     pub async fn claim_chunk(&self, lease: Duration) -> Result<Option<(AppRef, Chunk)>> {
         let now = self.inner.clock.now().as_millisecond();
         let held_from = self.claims_hold_from();
         // Asked often and mostly in vain, so it is read first.
         let any: Option<i64> = read!(self.inner.main.pools, |db| sqlx::query_scalar(concat!(
             "select c.run_no from chunk c join run r on r.run_no = c.run_no
-             where r.state = 'RUNNING' and ",
+             where ",
+            wants_work!(),
+            " and ",
             claimable!("c"),
             " limit 1"
         ))

@@ -14,10 +14,11 @@ use serde_json::Value;
 use sqlx::FromRow;
 
 pub use chunks::Chunk;
-pub(crate) use chunks::milliseconds;
+pub(crate) use chunks::{milliseconds, wants_work};
 pub use create::NewRun;
 
 use crate::backend::{read, write};
+use crate::documents::StateChange;
 use crate::{AppRef, Error, Lane, Result, Store};
 
 /// A run.
@@ -39,7 +40,7 @@ pub struct Run {
     pub scheduled: Timestamp,
     /// When its recipients were written.
     pub started: Timestamp,
-    /// When it was completed, cancelled or failed.
+    /// When its last recipient had an outcome, or when it could not start.
     pub finished: Option<Timestamp>,
     /// Recipients, holdout included.
     pub total: u64,
@@ -91,7 +92,7 @@ impl RunState {
         }
     }
 
-    /// Is it over?
+    /// Is nothing handed over any more, and never again?
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::Failed)
     }
@@ -189,17 +190,8 @@ impl Store {
         Ok(Page::of(runs, page.size, |run| run.no.to_string()))
     }
 
-    /// Runs that are running or paused, oldest first.
-    pub async fn active_runs(&self) -> Result<Vec<(AppRef, Run)>> {
-        let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
-            "state in ('RUNNING', 'PAUSED') order by run_no"
-        ))
-        .fetch_all(db)
-        .await)?;
-        self.with_apps(rows).await
-    }
-
-    /// Moves a run to another state; `false` if it is over already or is not there.
+    /// Moves a run to another state; `false` if it was ended already or is not there. One that is cancelled or
+    /// has failed by this is over once its remaining recipients have an outcome too.
     pub async fn set_run_state(&self, no: i64, state: RunState, detail: Option<String>) -> Result<bool> {
         self.inner
             .main
@@ -208,15 +200,13 @@ impl Store {
                 (no, state, detail),
                 |tx, (no, state, detail)| {
                     Box::pin(async move {
-                        let finished = state.is_final().then_some(tx.now.as_millisecond());
                         let changed = write!(tx, |db| sqlx::query(
-                            "update run set state = $2, detail = $3, finished_at = $4
+                            "update run set state = $2, detail = $3
                          where run_no = $1 and state in ('RUNNING', 'PAUSED')"
                         )
                         .bind(*no)
                         .bind(state.as_str())
                         .bind(detail)
-                        .bind(finished)
                         .execute(&mut *db)
                         .await
                         .map(|done| done.rows_affected()))?;
@@ -227,52 +217,45 @@ impl Store {
             .await
     }
 
-    /// Completes the running runs of which every recipient has an outcome: no chunk is open and nothing
-    /// waits for another try. Tells which.
-    pub async fn complete_runs(&self) -> Result<Vec<(AppRef, Run)>> {
-        macro_rules! exhausted {
-            ($before:literal, $after:literal) => {
-                concat!(
-                    $before,
-                    " state = 'RUNNING'
-                      and not exists (select 1 from chunk c where c.run_no = run.run_no and c.done = 0)
-                      and not exists (select 1 from retry r where r.run_no = run.run_no)",
-                    $after
-                )
-            };
-        }
-        // Asked often and mostly in vain, so it is read first.
-        let any: Option<i64> = read!(self.inner.main.pools, |db| sqlx::query_scalar(exhausted!(
-            "select run_no from run where",
-            " limit 1"
+    /// Runs that are not over although every recipient has an outcome: no chunk is open and nothing waits for
+    /// another try. [`Store::finish_run`] ends them.
+    pub async fn exhausted_runs(&self) -> Result<Vec<(AppRef, Run)>> {
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(select!(
+            "finished_at is null and state <> 'PAUSED'
+             and not exists (select 1 from chunk c where c.run_no = run.run_no and c.done = 0)
+             and not exists (select 1 from retry r where r.run_no = run.run_no)"
         ))
-        .fetch_optional(db)
+        .fetch_all(db)
         .await)?;
-        if any.is_none() {
-            return Ok(Vec::new());
-        }
-        let completed = self
-            .inner
+        self.with_apps(rows).await
+    }
+
+    /// Ends an exhausted run, and moves its campaign on in the same transaction. A running run is completed by
+    /// it; one that was cancelled or has failed stays what it is. `false`: it was paused meanwhile, or is over.
+    pub async fn finish_run(&self, no: i64, campaign: StateChange) -> Result<bool> {
+        self.inner
             .main
-            .write(Lane::Bulk, (), |tx, ()| {
+            .write(Lane::Interactive, (no, campaign), |tx, (no, campaign)| {
                 Box::pin(async move {
                     let now = tx.now.as_millisecond();
-                    let completed: Vec<i64> = write!(tx, |db| sqlx::query_scalar(exhausted!(
-                        "update run set state = 'COMPLETED', finished_at = $1 where",
-                        " returning run_no"
-                    ))
+                    let changed = write!(tx, |db| sqlx::query(
+                        "update run set finished_at = $2,
+                             state = case state when 'RUNNING' then 'COMPLETED' else state end
+                         where run_no = $1 and finished_at is null and state <> 'PAUSED'"
+                    )
+                    .bind(*no)
                     .bind(now)
-                    .fetch_all(&mut *db)
-                    .await)?;
-                    Ok(completed)
+                    .execute(&mut *db)
+                    .await
+                    .map(|done| done.rows_affected()))?;
+                    if changed == 0 {
+                        return Ok(false);
+                    }
+                    campaign.apply(tx).await?;
+                    Ok(true)
                 })
             })
-            .await?;
-        let mut runs = Vec::with_capacity(completed.len());
-        for no in completed {
-            runs.extend(self.run(no).await?);
-        }
-        Ok(runs)
+            .await
     }
 
     /// Runs of applications that are gone are left out.

@@ -12,7 +12,7 @@ use pinion_domain::page::PageRequest;
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
 use pinion_store::testing::{app, each_database, each_place, tenant};
-use pinion_store::{Error, Members, Options, Store, Versioned, Write};
+use pinion_store::{Error, Members, Options, StateChange, Store, Versioned, Write};
 
 fn segment(name: &str) -> SegmentDocument {
     SegmentDocument {
@@ -475,15 +475,13 @@ async fn due_documents_are_found_in_their_states() {
         };
         assert_eq!(due(10).await, ["late", "now"]);
         assert_eq!(due(1).await, ["late"]);
-        let set = async |id: &str, state: &str, only_if: Option<&[&str]>| {
-            store
-                .set_document_state::<CampaignDocument>(&app, id, state, None, only_if)
-                .await
-                .unwrap()
+        let set = async |id: &str, state: &str, only_from: &[&str]| {
+            let change = StateChange::of::<CampaignDocument>(&app, id, only_from, state, None);
+            store.set_document_state(change).await.unwrap()
         };
-        assert!(!set("paused", "EXECUTING", Some(&["SCHEDULED"])).await);
-        assert!(set("late", "COMPLETED", Some(&["EXECUTING", "SCHEDULED"])).await);
-        assert!(!set("nobody", "COMPLETED", None).await);
+        assert!(!set("paused", "EXECUTING", &["SCHEDULED"]).await);
+        assert!(set("late", "COMPLETED", &["EXECUTING", "SCHEDULED"]).await);
+        assert!(!set("nobody", "COMPLETED", &["SCHEDULED"]).await);
         assert_eq!(due(10).await, ["now"]);
         let done: Versioned<CampaignDocument> = store.document(&app, "late", None).await.unwrap().unwrap();
         assert_eq!((done.state.as_str(), done.due_at), ("COMPLETED", None));

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use datasketches::hll::{HllSketch, HllType};
 use jiff::{SignedDuration, Timestamp};
+use pinion_domain::campaign::{CampaignDocument, CampaignStatus};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::{Clock as _, ManualClock};
 use pinion_domain::delivery::{Reason, SuppressionReason};
 use pinion_domain::page::PageRequest;
 use pinion_store::testing::{app, each_database, each_place};
 use pinion_store::{
-    AppRef, BatchCommit, Chunk, Error, LedgerRow, NewRun, Retry, RollupFilter, Run, RunState, Store,
+    AppRef, BatchCommit, Chunk, Error, LedgerRow, NewRun, Retry, RollupFilter, Run, RunState, StateChange,
+    Store,
 };
 use rand::RngExt;
 use roaring::RoaringBitmap;
@@ -76,6 +78,24 @@ async fn finish(store: &Store, app: &AppRef, chunk: &Chunk) {
         ..BatchCommit::default()
     };
     store.commit_batch(app, chunk, commit).await.unwrap();
+}
+
+/// Ends what is exhausted, as the engine's tick does; the runs as they are then.
+async fn finish_exhausted(store: &Store) -> Vec<Run> {
+    let mut finished = Vec::new();
+    for (app, run) in store.exhausted_runs().await.unwrap() {
+        let nothing =
+            StateChange::of::<CampaignDocument>(&app, run.campaign.as_str(), &[], "COMPLETED", None);
+        if store.finish_run(run.no, nothing).await.unwrap() {
+            finished.push(store.run(run.no).await.unwrap().unwrap().1);
+        }
+    }
+    finished
+}
+
+async fn all_over(store: &Store, app: &AppRef) -> bool {
+    let runs = store.runs(app, &"campaign".into(), &PageRequest::default()).await;
+    runs.unwrap().items.iter().all(|run| run.finished.is_some())
 }
 
 fn everything(store: &Store) -> RollupFilter {
@@ -148,7 +168,7 @@ async fn a_run_is_made_once_and_completes_when_everybody_has_an_outcome() {
             ..BatchCommit::default()
         };
         store.commit_batch(&app, &chunks[1], commit).await.unwrap();
-        assert_eq!(store.complete_runs().await.unwrap().len(), 0);
+        assert_eq!(finish_exhausted(&store).await.len(), 0);
         let retries = store.claim_retries(10, LEASE).await.unwrap();
         assert_eq!(
             retries
@@ -162,13 +182,13 @@ async fn a_run_is_made_once_and_completes_when_everybody_has_an_outcome() {
             ..BatchCommit::default()
         };
         store.commit_retries(&app, made.no, last).await.unwrap();
-        let completed = store.complete_runs().await.unwrap();
+        let completed = finish_exhausted(&store).await;
         assert_eq!(completed.len(), 1);
         assert_eq!(
-            (completed[0].1.state, completed[0].1.finished),
+            (completed[0].state, completed[0].finished),
             (RunState::Completed, Some(clock.now()))
         );
-        assert_eq!(store.complete_runs().await.unwrap().len(), 0);
+        assert_eq!(finish_exhausted(&store).await.len(), 0);
         assert!(
             !store
                 .set_run_state(made.no, RunState::Paused, None)
@@ -255,7 +275,7 @@ async fn a_paused_run_is_not_claimed() {
         );
         assert_eq!(claim(&store).await, None);
         assert_eq!(
-            store.active_runs().await.unwrap()[0].1.detail.as_deref(),
+            store.run(made.no).await.unwrap().unwrap().1.detail.as_deref(),
             Some("by hand")
         );
         // What is under way may be told, but what waits for another try waits on.
@@ -289,7 +309,6 @@ async fn a_paused_run_is_not_claimed() {
                 .await
                 .unwrap()
         );
-        assert_eq!(store.active_runs().await.unwrap().len(), 0);
         let failed = store
             .fail_run(&app, new_run("f", 0..0, 10), "no template".into())
             .await
@@ -305,6 +324,84 @@ async fn a_paused_run_is_not_claimed() {
         let request = PageRequest::parse(Some("1"), page.next_token.as_deref()).unwrap();
         let page = store.runs(&app, &"campaign".into(), &request).await.unwrap();
         assert_eq!((page.items[0].no, page.next_token), (made.no, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_over_when_its_last_recipients_have_an_outcome() {
+    each_database(async |store, clock| {
+        let app = app(&store).await;
+        let executing = CampaignStatus::Executing.as_str();
+        store
+            .create_document(&app, "campaign", CampaignDocument::default(), executing, None)
+            .await
+            .unwrap();
+        let made = run(&store, &app, "r", 20, 10).await;
+        let first = claim(&store).await.unwrap();
+        let retry = Retry {
+            seq: 9,
+            treatment: 0,
+            attempt: 1,
+            due_at: clock.now() + SignedDuration::from_hours(1),
+            detail: "later".into(),
+        };
+        let commit = BatchCommit {
+            cursor: 9,
+            done: true,
+            rows: accepted(0..9, clock.now()),
+            retries: vec![retry.clone()],
+            ..BatchCommit::default()
+        };
+        store.commit_batch(&app, &first, commit).await.unwrap();
+        assert!(
+            store
+                .set_run_state(made.no, RunState::Cancelled, Some("deleted".into()))
+                .await
+                .unwrap()
+        );
+        assert_eq!(store.run(made.no).await.unwrap().unwrap().1.finished, None);
+        // What is left is still claimed, and retries do not wait for their time.
+        let rest = claim(&store).await.unwrap();
+        assert_eq!((rest.chunk_no, claim(&store).await), (1, None));
+        let waiting = store.claim_retries(9, LEASE).await.unwrap();
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting[0].2, [retry]);
+        let cancelled = |seqs: std::ops::Range<u32>| -> Vec<LedgerRow> {
+            seqs.map(|seq| row(seq, Reason::RunCancelled, clock.now()))
+                .collect()
+        };
+        let commit = BatchCommit {
+            cursor: 19,
+            done: true,
+            rows: cancelled(10..20),
+            ..BatchCommit::default()
+        };
+        store.commit_batch(&app, &rest, commit).await.unwrap();
+        assert_eq!(store.exhausted_runs().await.unwrap().len(), 0);
+        let commit = BatchCommit {
+            rows: cancelled(9..10),
+            ..BatchCommit::default()
+        };
+        store.commit_retries(&app, made.no, commit).await.unwrap();
+        let exhausted = store.exhausted_runs().await.unwrap();
+        assert_eq!(exhausted.len(), 1);
+        let moved = StateChange::of::<CampaignDocument>(&app, "campaign", &[executing], "COMPLETED", None);
+        assert!(store.finish_run(made.no, moved.clone()).await.unwrap());
+        assert!(!store.finish_run(made.no, moved).await.unwrap());
+        let over = store.run(made.no).await.unwrap().unwrap().1;
+        assert_eq!(
+            (over.state, over.finished),
+            (RunState::Cancelled, Some(clock.now()))
+        );
+        let campaign = store
+            .document::<CampaignDocument>(&app, "campaign", None)
+            .await
+            .unwrap();
+        assert_eq!(campaign.unwrap().state, "COMPLETED");
+        assert_eq!(claim(&store).await, None);
+        let counts = store.ledger_counts(&app, made.no).await.unwrap();
+        assert_eq!(counts, [(0, Reason::Accepted, 9), (0, Reason::RunCancelled, 11)]);
     })
     .await;
 }
@@ -367,7 +464,7 @@ async fn after_a_crash_a_chunk_goes_on_at_its_cursor() {
             ..BatchCommit::default()
         };
         store.commit_batch(&app, &again, commit).await.unwrap();
-        assert_eq!(store.complete_runs().await.unwrap().len(), 1);
+        assert_eq!(finish_exhausted(&store).await.len(), 1);
         assert_eq!(
             store.ledger_counts(&app, made.no).await.unwrap(),
             [(0, Reason::Accepted, 10)]
@@ -450,7 +547,7 @@ async fn a_retry_comes_back_until_it_has_an_outcome() {
             ..BatchCommit::default()
         };
         store.commit_retries(&app, made.no, commit).await.unwrap();
-        assert_eq!(store.complete_runs().await.unwrap().len(), 1);
+        assert_eq!(finish_exhausted(&store).await.len(), 1);
         store.close().await;
     })
     .await;
@@ -563,7 +660,7 @@ async fn the_rollup_is_what_counting_gives() {
             })
             .collect();
         assert_eq!(rollup, minutes);
-        assert_eq!(store.active_runs().await.unwrap().len(), 0);
+        assert!(all_over(&store, &app).await);
         store.close().await;
     })
     .await;
@@ -581,8 +678,8 @@ async fn work(store: Store, app: AppRef, clock: Arc<ManualClock>) {
     };
     loop {
         clock.advance(SignedDuration::from_secs(i64::from(chance(20))));
-        store.complete_runs().await.unwrap();
-        if store.active_runs().await.unwrap().is_empty() {
+        finish_exhausted(&store).await;
+        if all_over(&store, &app).await {
             return;
         }
         if let Some((_, chunk)) = store.claim_chunk(LEASE).await.unwrap() {
