@@ -73,6 +73,7 @@ pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let arn = Arn::new(&call.tenant, format!("apps/{}", app.id)).to_string();
     let tags = tags::take(api, &call.tenant, &arn).await?;
+    api.engine.audiences().forget(&app);
     let app = api.store().delete_app(&app).await?;
     Answer::json(&ApplicationResponse::new(app, tags))
 }

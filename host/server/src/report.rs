@@ -128,8 +128,9 @@ fn progress(run: &pinion_store::Run, ledger: &[Count], now: Timestamp) -> Run {
         .map(|count| count.count)
         .sum::<u64>();
     let end = run.finished.unwrap_or(now);
-    let seconds = end.duration_since(run.started).as_secs_f64().max(0.001);
-    let rate = done as f64 / seconds;
+    let seconds = end.duration_since(run.started).as_secs_f64();
+    // Less than a tenth of a second says nothing about a second.
+    let rate = if seconds < 0.1 { 0.0 } else { done as f64 / seconds };
     let left = run.total.saturating_sub(done);
     let eta = (run.state == RunState::Running && rate > 0.0).then(|| (left as f64 / rate).ceil() as u64);
     Run {

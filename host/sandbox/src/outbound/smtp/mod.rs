@@ -1,11 +1,12 @@
 //! The host's SMTP client: what `pinion:host/smtp` does for a component.
 //!
 //! This file has the words of a submission and the pool of connections; one conversation is in
-//! `connection.rs`, bytes on the wire are in `wire.rs`. Nothing here retries a message: that is the
+//! `connection.rs`, its commands in `plan.rs`, bytes on the wire in `wire.rs`. Nothing here retries a message: that is the
 //! engine's, which knows what a repeat would mean. The one exception is a pooled connection that
 //! turns out to be closed before it said anything about the message.
 
 mod connection;
+mod plan;
 #[cfg(test)]
 mod tests;
 mod wire;
