@@ -21,7 +21,7 @@ use pinion_server::wiring;
 use pinion_store::{RunState, Scope, Store};
 use serde_json::{Value, json};
 
-use crate::{import, population};
+use crate::{import, memory, population};
 
 /// What the personalizer chooses from.
 const CONTENT: &str = r#"{"default": "en", "content": {
@@ -91,38 +91,40 @@ fn start_sink() -> Result<(Child, SocketAddr)> {
 
 async fn measure(size: u32, personalizer: bool, environment: &[(&str, String)]) -> Result<Value> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("people.csv");
-    population::write_csv(&file, size)?;
+    // In a process of its own, so that what is measured here is the run's.
+    let folder_text = folder.path().display().to_string();
+    let imported = crate::child(&[
+        "import".to_owned(),
+        "--folder".to_owned(),
+        folder_text,
+        "--size".to_owned(),
+        size.to_string(),
+    ])?;
     let environment = environment
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let imports = (
-        "PINION_IMPORTS__FOLDER".to_owned(),
-        folder.path().display().to_string(),
-    );
-    let config = Config::load(None, environment.chain([imports]))?;
+    let config = Config::load(None, environment)?;
     let (store, engine) = start(&config, &folder.path().join("data")).await?;
-    let measured = run(&engine, &file, size, personalizer).await;
+    let peak = memory::Peak::begin();
+    let measured = run(&engine, &imported, size, personalizer).await;
+    let anonymous = peak.end();
     engine.stop().await;
     store.close().await;
-    measured
+    let mut measured = measured?;
+    measured["anonymous"] = anonymous?.into();
+    measured["memory"] = memory::resident()?.into();
+    measured["import"] = imported;
+    Ok(measured)
 }
 
-async fn start(config: &Config, data: &Path) -> Result<(Store, Engine)> {
-    let options = wiring::options(config, data, true)?;
-    let store = Store::open(options, wiring::system_clock()).await?;
-    let plugins = wiring::plugins(config, data, &store).await?;
-    let engine = wiring::engine(config, &store, plugins, Some("https://mail.example.com".parse()?))?;
-    engine.start().await?;
-    Ok((store, engine))
-}
-
-async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Result<Value> {
-    let store = engine.store();
-    let tenant = Tenant {
-        account: store.default_account().await?,
-        region: "us-east-1".into(),
-    };
+/// Imports a generated population into `folder/data`; tells application, segment and rate.
+pub async fn import(folder: &Path, size: u32) -> Result<Value> {
+    let file = folder.join("people.csv");
+    population::write_csv(&file, size)?;
+    let imports = ("PINION_IMPORTS__FOLDER".to_owned(), folder.display().to_string());
+    let config = Config::load(None, std::iter::once(imports))?;
+    let (store, engine) = start(&config, &folder.join("data")).await?;
+    let tenant = tenant(&store).await?;
     let create = CreateApplication {
         name: "bench".to_owned(),
         tags: Default::default(),
@@ -134,7 +136,46 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
         .context("the application exists")?;
     let channel = json!({ "FromAddress": "news@example.com", "Identity": "none", "Enabled": true });
     store.put_channel(&app, ChannelType::Email, channel).await?;
-    let (segment, lines_per_second) = import::csv(engine, &app, file).await?;
+    let peak = memory::Peak::begin();
+    let (segment, lines_per_second) = import::csv(&engine, &app, &file).await?;
+    let anonymous = peak.end()?;
+    engine.stop().await;
+    store.close().await;
+    Ok(json!({
+        "app": app.id,
+        "segment": segment,
+        "lines_per_second": lines_per_second,
+        "anonymous": anonymous,
+        "memory": memory::resident()?,
+    }))
+}
+
+async fn tenant(store: &Store) -> Result<Tenant> {
+    Ok(Tenant {
+        account: store.default_account().await?,
+        region: "us-east-1".into(),
+    })
+}
+
+async fn start(config: &Config, data: &Path) -> Result<(Store, Engine)> {
+    let options = wiring::options(config, data, true)?;
+    let store = Store::open(options, wiring::system_clock()).await?;
+    let plugins = wiring::plugins(config, data, &store).await?;
+    let engine = wiring::engine(config, &store, plugins, Some("https://mail.example.com".parse()?))?;
+    engine.start().await?;
+    Ok((store, engine))
+}
+
+async fn run(engine: &Engine, imported: &Value, size: u32, personalizer: bool) -> Result<Value> {
+    let store = engine.store();
+    let tenant = tenant(store).await?;
+    let named = |key: &str| imported[key].as_str().map(str::to_owned);
+    let app_id = named("app").context("the import told no application")?;
+    let app = store
+        .app(&tenant, &app_id.into())
+        .await?
+        .context("the application exists")?;
+    let segment = named("segment").context("the import told no segment")?;
 
     let template = EmailTemplate {
         subject: Some("Hello {{User.UserAttributes.FirstName.[0]}}".to_owned()),
@@ -160,7 +201,7 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
             start_time: "IMMEDIATE".to_owned(),
             ..Schedule::default()
         }),
-        segment_id: Some(segment),
+        segment_id: Some(segment.into()),
         segment_version: Some(1),
         template_configuration: Some(TemplateConfiguration {
             email_template: Some(reference),
@@ -169,6 +210,7 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
         ..CampaignDocument::default()
     };
     let id = CampaignId::from(fresh_id());
+    let cpu = memory::cpu_seconds()?;
     let started = Instant::now();
     let now = store.clock().now();
     store
@@ -200,7 +242,7 @@ async fn run(engine: &Engine, file: &Path, size: u32, personalizer: bool) -> Res
     }
     Ok(json!({
         "messages_per_second": f64::from(size) / seconds,
-        "lines_per_second": lines_per_second,
         "seconds": seconds,
+        "cpu_seconds": memory::cpu_seconds()? - cpu,
     }))
 }

@@ -5,6 +5,7 @@
 
 mod campaign;
 mod import;
+mod memory;
 mod population;
 mod predicate;
 
@@ -41,6 +42,13 @@ enum What {
         #[arg(long)]
         size: u32,
     },
+    /// The import before a campaign, into `data` below the folder.
+    Import {
+        #[arg(long)]
+        folder: std::path::PathBuf,
+        #[arg(long)]
+        size: u32,
+    },
     /// The sink of `smtp`: prints its address, runs until its input ends.
     Sink,
     /// Nanoseconds per row of a predicate.
@@ -53,14 +61,11 @@ fn main() -> Result<()> {
     match cli.what {
         None => table(cli.quick),
         Some(What::Null { size, personalizer }) => {
-            let mut row = runtime.block_on(campaign::null(size, personalizer))?;
-            row["memory"] = peak_memory()?.into();
-            say(&row.to_string())
+            say(&runtime.block_on(campaign::null(size, personalizer))?.to_string())
         }
-        Some(What::Smtp { size }) => {
-            let mut row = runtime.block_on(campaign::smtp(size))?;
-            row["memory"] = peak_memory()?.into();
-            say(&row.to_string())
+        Some(What::Smtp { size }) => say(&runtime.block_on(campaign::smtp(size))?.to_string()),
+        Some(What::Import { folder, size }) => {
+            say(&runtime.block_on(campaign::import(&folder, size))?.to_string())
         }
         Some(What::Sink) => runtime.block_on(campaign::sink()),
         Some(What::Predicate) => say(&runtime.block_on(predicate::measure())?.to_string()),
@@ -74,8 +79,8 @@ fn table(quick: bool) -> Result<()> {
     } else {
         &[10_000, 100_000, 1_000_000]
     };
-    say("| what | size | per second | of it import | peak memory |")?;
-    say("|---|---|---|---|---|")?;
+    say("| what | size | per second | CPU each | memory | import | memory of the import |")?;
+    say("|---|---|---|---|---|---|---|")?;
     for personalizer in [false, true] {
         for size in sizes {
             let mut args = vec!["null".to_owned(), "--size".to_owned(), size.to_string()];
@@ -105,16 +110,26 @@ fn table(quick: bool) -> Result<()> {
 }
 
 fn print_row(name: &str, size: u32, row: &Value) -> Result<()> {
-    let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    // Anonymous, and with the pages of files.
+    let memory = |of: &Value| {
+        format!(
+            "{:.0} MB ({:.0})",
+            number(&of["anonymous"]) / 1e6,
+            number(&of["memory"]) / 1e6
+        )
+    };
     say(&format!(
-        "| {name} | {size} | {:.0} msg | {:.0} lines | {:.0} MB |",
-        number("messages_per_second"),
-        number("lines_per_second"),
-        number("memory") / 1e6,
+        "| {name} | {size} | {:.0} msg | {:.1} µs | {} | {:.0} lines | {} |",
+        number(&row["messages_per_second"]),
+        number(&row["cpu_seconds"]) * 1e6 / f64::from(size),
+        memory(row),
+        number(&row["import"]["lines_per_second"]),
+        memory(&row["import"]),
     ))
 }
 
-fn child(args: &[String]) -> Result<Value> {
+pub(crate) fn child(args: &[String]) -> Result<Value> {
     let output = Command::new(std::env::current_exe()?).args(args).output()?;
     if !output.status.success() {
         bail!("{args:?} failed: {}", String::from_utf8_lossy(&output.stderr));
@@ -122,17 +137,6 @@ fn child(args: &[String]) -> Result<Value> {
     let text = String::from_utf8(output.stdout)?;
     serde_json::from_str(text.lines().last().context("the measurement printed nothing")?)
         .with_context(|| format!("{args:?} printed {text}"))
-}
-
-/// Bytes.
-fn peak_memory() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .context("no VmHWM")?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1_024)
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
