@@ -47,7 +47,10 @@ impl Call {
 
     /// The body as JSON. An error names the member that is wrong.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        // Before anything is read: a member that nobody asks for is skipped unread.
+        let text = std::str::from_utf8(&self.body)
+            .map_err(|error| ApiError::bad_request(format!("request body: is not UTF-8: {error}")))?;
+        let mut reader = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
             let path = if path == "." { "request body" } else { &path };

@@ -1,6 +1,6 @@
 //! Settings of an application: defaults of its campaigns.
 
-use pinion_domain::app::ApplicationSettings;
+use pinion_domain::app::{ApplicationSettings, ApplicationSettingsJourneyLimits};
 use pinion_domain::campaign::{CampaignHook, Limits, QuietTime};
 use pinion_domain::id::AppId;
 use serde::Serialize;
@@ -21,7 +21,7 @@ struct SettingsResource {
     last_modified_date: Option<String>,
     limits: Limits,
     quiet_time: QuietTime,
-    journey_limits: Option<serde_json::Value>,
+    journey_limits: Option<ApplicationSettingsJourneyLimits>,
 }
 
 fn answer(app: &AppId, settings: ApplicationSettings) -> Result<Answer> {

@@ -20,10 +20,8 @@ pub struct EventsRequest {
 #[serde(rename_all = "PascalCase")]
 pub struct EventsBatch {
     /// An update of the endpoint; `{}` changes nothing.
-    #[serde(default)]
     pub endpoint: EndpointRequest,
     /// By event id.
-    #[serde(default)]
     pub events: BTreeMap<String, Event>,
 }
 
@@ -41,8 +39,21 @@ pub struct Event {
     pub event_type: String,
     pub metrics: Option<BTreeMap<String, f64>>,
     pub sdk_name: Option<String>,
-    pub session: Option<serde_json::Value>,
+    pub session: Option<Session>,
     pub timestamp: String,
+}
+
+/// `Session`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the names are Pinpoint's")]
+pub struct Session {
+    /// Milliseconds.
+    pub duration: Option<i64>,
+    pub id: String,
+    pub start_timestamp: String,
+    pub stop_timestamp: Option<String>,
 }
 
 /// Event types that Pinion itself writes (developer guide, "Event streams").

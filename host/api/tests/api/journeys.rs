@@ -3,6 +3,7 @@
 use pinion_api::testing::TestApi;
 use pinion_domain::id::Tenant;
 use pinion_domain::journey::JourneyDocument;
+use pinion_store::StateChange;
 use serde_json::{Value, json};
 
 /// An application with a segment of its own and an imported one's id, and a template.
@@ -332,7 +333,13 @@ async fn states_move_along_their_ways() {
     let scope = app_ref(&api, &app).await;
     let moved = api
         .store
-        .set_document_state::<JourneyDocument>(&scope, id, "ACTIVE", None, None)
+        .set_document_state(StateChange::of::<JourneyDocument>(
+            &scope,
+            id,
+            &["DRAFT"],
+            "ACTIVE",
+            None,
+        ))
         .await;
     assert!(moved.unwrap());
     let (code, message) = api.put(&path, json!({ "Name": "x" })).await.error(409);
