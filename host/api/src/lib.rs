@@ -6,8 +6,9 @@
 //! | `serve` | one request from the wire to its answer |
 //! | [`mod@router`] | raw path → operation |
 //! | [`auth`] | signatures, principals, and the one authorization call |
+//! | [`sts`] | temporary credentials, in AWS's query protocol |
 //! | [`extract`], [`error`] | what handlers are given, and how their answers and errors look |
-//! | `apps`, `segments`, `campaigns`, … | one file or folder of handlers per resource |
+//! | `apps`, `segments`, `campaigns`, `iam`, … | one file or folder of handlers per resource |
 //! | [`links`] | the links inside messages |
 //! | `testing` | an API over a temporary store, for tests |
 //!
@@ -29,6 +30,7 @@ mod channels;
 mod endpoints;
 mod events;
 mod hooks;
+mod iam;
 mod jobs;
 mod journeys;
 mod kpis;
@@ -36,6 +38,7 @@ mod messages;
 mod plugins;
 mod segments;
 mod settings;
+pub mod sts;
 mod tags;
 mod template_references;
 mod templates;
@@ -51,27 +54,36 @@ use pinion_engine::Engine;
 use pinion_store::{AppRef, Store};
 use tower_http::cors::{Any, CorsLayer};
 
-use auth::keys::Keys;
+use auth::access::Access;
 use auth::sigv4::{Rules, Verifier};
 use error::Result;
 use extract::Call;
+use sts::{Providers, Sts};
 
 /// What handlers work with.
 pub struct Api {
     /// What happens as time passes, with the store, the plugins and the clock that it works with.
     pub engine: Engine,
-    keys: Keys,
+    access: Access,
     verifier: Verifier,
+    sts: Sts,
 }
 
 impl Api {
     /// An API over an engine; `rules` are the operator's about signatures.
     pub fn new(engine: Engine, rules: Rules) -> Self {
         Self {
-            keys: Keys::new(engine.store().clone()),
+            access: Access::new(engine.store().clone()),
+            sts: Sts::new(&rules),
             verifier: Verifier::new(rules),
             engine,
         }
+    }
+
+    /// The same, believing these identity providers.
+    pub fn with_providers(mut self, providers: Providers) -> Self {
+        self.sts.providers = providers;
+        self
     }
 
     /// Everything that lasts.

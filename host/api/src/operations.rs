@@ -15,6 +15,7 @@ use pinion_domain::id::Tenant;
 use crate::Api;
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call, Labels};
+use crate::iam::{groups, held, keys, policies, roles, simulate, users};
 use crate::{apps, campaigns, channels, jobs, journeys, plugins, segments, settings, tags, templates};
 
 /// Answers an operation.
@@ -31,7 +32,8 @@ pub struct Operation {
     pub path: &'static str,
     /// Status of success.
     pub status: u16,
-    /// What is behind `arn:aws:mobiletargeting:REGION:ACCOUNT:`, with the path's labels.
+    /// What is behind `arn:aws:mobiletargeting:REGION:ACCOUNT:`, or for access control behind
+    /// `arn:aws:iam::ACCOUNT:`, with the path's labels.
     resource: &'static str,
     /// Absent: not built yet.
     pub handler: Option<Handler>,
@@ -68,7 +70,12 @@ impl Operation {
                 None => segment,
             })
             .collect();
-        Ok(Arn::new(tenant, named.join("/")))
+        let resource = named.join("/");
+        Ok(if self.path.starts_with("/pinion/v1/iam/") {
+            Arn::iam(&tenant.account, resource)
+        } else {
+            Arn::new(tenant, resource)
+        })
     }
 
     /// The largest body that is read, in bytes.
@@ -100,6 +107,16 @@ const PUSH_TEMPLATE: &str = "templates/{template-name}/PUSH";
 const SMS_TEMPLATE: &str = "templates/{template-name}/SMS";
 const VOICE_TEMPLATE: &str = "templates/{template-name}/VOICE";
 const RECOMMENDERS: &str = "recommenders/*";
+const USERS: &str = "user/*";
+const USER: &str = "user/{user-name}";
+const GROUPS: &str = "group/*";
+const GROUP: &str = "group/{group-name}";
+const ROLES: &str = "role/*";
+const ROLE: &str = "role/{role-name}";
+const POLICIES: &str = "policy/*";
+const POLICY: &str = "policy/{policy-name}";
+/// `user/ann` or `role/sender`
+const PRINCIPAL: &str = "{principal}";
 /// The label is a whole ARN.
 const TAGGED: &str = "{resource-arn}";
 
@@ -309,4 +326,64 @@ operations! {
     PutPlugin: PUT "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::put;
     DeletePlugin: DELETE "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::delete;
     PutPluginGrants: PUT "/pinion/v1/plugins/{plugin-name}/grants" 200 on PATH => plugins::put_grants;
+
+    // Users and their keys: our own, in the manner of IAM.
+    ListUsers: GET "/pinion/v1/iam/users" 200 on USERS => users::list;
+    CreateUser: POST "/pinion/v1/iam/users/{user-name}" 201 on USER => users::create;
+    GetUser: GET "/pinion/v1/iam/users/{user-name}" 200 on USER => users::get;
+    UpdateUser: PUT "/pinion/v1/iam/users/{user-name}" 200 on USER => users::update;
+    DeleteUser: DELETE "/pinion/v1/iam/users/{user-name}" 200 on USER => users::delete;
+    RevokeUserSessions: DELETE "/pinion/v1/iam/users/{user-name}/sessions" 204 on USER => users::revoke;
+    PutUserPolicy: PUT "/pinion/v1/iam/users/{user-name}/policies/{policy-name}" 204 on USER => held::put;
+    GetUserPolicy: GET "/pinion/v1/iam/users/{user-name}/policies/{policy-name}" 200 on USER => held::get;
+    DeleteUserPolicy: DELETE "/pinion/v1/iam/users/{user-name}/policies/{policy-name}" 204 on USER => held::delete;
+    AttachUserPolicy: PUT "/pinion/v1/iam/users/{user-name}/attached-policies/{policy-name}" 204
+        on USER => held::attach;
+    DetachUserPolicy: DELETE "/pinion/v1/iam/users/{user-name}/attached-policies/{policy-name}" 204
+        on USER => held::detach;
+    ListAccessKeys: GET "/pinion/v1/iam/users/{user-name}/access-keys" 200 on USER => keys::list;
+    CreateAccessKey: POST "/pinion/v1/iam/users/{user-name}/access-keys" 201 on USER => keys::create;
+    UpdateAccessKey: PUT "/pinion/v1/iam/users/{user-name}/access-keys/{access-key-id}" 200 on USER => keys::update;
+    DeleteAccessKey: DELETE "/pinion/v1/iam/users/{user-name}/access-keys/{access-key-id}" 204
+        on USER => keys::delete;
+
+    // Groups.
+    ListGroups: GET "/pinion/v1/iam/groups" 200 on GROUPS => groups::list;
+    CreateGroup: POST "/pinion/v1/iam/groups/{group-name}" 201 on GROUP => groups::create;
+    GetGroup: GET "/pinion/v1/iam/groups/{group-name}" 200 on GROUP => groups::get;
+    DeleteGroup: DELETE "/pinion/v1/iam/groups/{group-name}" 200 on GROUP => groups::delete;
+    AddUserToGroup: PUT "/pinion/v1/iam/groups/{group-name}/users/{user-name}" 204 on GROUP => groups::add;
+    RemoveUserFromGroup: DELETE "/pinion/v1/iam/groups/{group-name}/users/{user-name}" 204
+        on GROUP => groups::remove;
+    PutGroupPolicy: PUT "/pinion/v1/iam/groups/{group-name}/policies/{policy-name}" 204 on GROUP => held::put;
+    GetGroupPolicy: GET "/pinion/v1/iam/groups/{group-name}/policies/{policy-name}" 200 on GROUP => held::get;
+    DeleteGroupPolicy: DELETE "/pinion/v1/iam/groups/{group-name}/policies/{policy-name}" 204
+        on GROUP => held::delete;
+    AttachGroupPolicy: PUT "/pinion/v1/iam/groups/{group-name}/attached-policies/{policy-name}" 204
+        on GROUP => held::attach;
+    DetachGroupPolicy: DELETE "/pinion/v1/iam/groups/{group-name}/attached-policies/{policy-name}" 204
+        on GROUP => held::detach;
+
+    // Roles.
+    ListRoles: GET "/pinion/v1/iam/roles" 200 on ROLES => roles::list;
+    CreateRole: POST "/pinion/v1/iam/roles/{role-name}" 201 on ROLE => roles::create;
+    GetRole: GET "/pinion/v1/iam/roles/{role-name}" 200 on ROLE => roles::get;
+    UpdateRole: PUT "/pinion/v1/iam/roles/{role-name}" 200 on ROLE => roles::update;
+    DeleteRole: DELETE "/pinion/v1/iam/roles/{role-name}" 200 on ROLE => roles::delete;
+    RevokeRoleSessions: DELETE "/pinion/v1/iam/roles/{role-name}/sessions" 204 on ROLE => roles::revoke;
+    PutRolePolicy: PUT "/pinion/v1/iam/roles/{role-name}/policies/{policy-name}" 204 on ROLE => held::put;
+    GetRolePolicy: GET "/pinion/v1/iam/roles/{role-name}/policies/{policy-name}" 200 on ROLE => held::get;
+    DeleteRolePolicy: DELETE "/pinion/v1/iam/roles/{role-name}/policies/{policy-name}" 204 on ROLE => held::delete;
+    AttachRolePolicy: PUT "/pinion/v1/iam/roles/{role-name}/attached-policies/{policy-name}" 204
+        on ROLE => held::attach;
+    DetachRolePolicy: DELETE "/pinion/v1/iam/roles/{role-name}/attached-policies/{policy-name}" 204
+        on ROLE => held::detach;
+
+    // Managed policies, and what they come to.
+    ListPolicies: GET "/pinion/v1/iam/policies" 200 on POLICIES => policies::list;
+    CreatePolicy: POST "/pinion/v1/iam/policies/{policy-name}" 201 on POLICY => policies::create;
+    GetPolicy: GET "/pinion/v1/iam/policies/{policy-name}" 200 on POLICY => policies::get;
+    UpdatePolicy: PUT "/pinion/v1/iam/policies/{policy-name}" 200 on POLICY => policies::update;
+    DeletePolicy: DELETE "/pinion/v1/iam/policies/{policy-name}" 200 on POLICY => policies::delete;
+    SimulatePrincipalPolicy: POST "/pinion/v1/iam/simulate/{principal}" 200 on PRINCIPAL => simulate::simulate;
 }

@@ -17,16 +17,18 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
-use pinion_domain::id::Tenant;
+use pinion_domain::id::{Region, Tenant};
 use tracing::Instrument;
 
 use crate::Api;
-use crate::auth::sigv4::{Presented, RequestView};
-use crate::auth::{Principal, authorize};
+use crate::auth::connection::Connection;
+use crate::auth::sigv4::{AuthError, Presented, RequestView, Verifier};
+use crate::auth::{Authority, Facts, authorize};
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call, Labels, Query};
 use crate::operations::Operation;
 use crate::router::{RawPath, route};
+use crate::sts;
 
 /// Names the request in the answer and in the log.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -37,7 +39,12 @@ pub(crate) async fn serve(State(api): State<Arc<Api>>, request: Request<Body>) -
     let request_id = fresh_request_id();
     let (head, body) = request.into_parts();
     let routed = RawPath::parse(head.uri.path()).and_then(|path| route(&head.method, path));
-    let operation = routed.as_ref().map_or("unknown", |(operation, _)| operation.name);
+    let for_sts = sts::is_asked(&head);
+    let operation = match &routed {
+        _ if for_sts => "sts",
+        Ok((operation, _)) => operation.name,
+        Err(_) => "unknown",
+    };
     let app = routed
         .as_ref()
         .ok()
@@ -51,6 +58,9 @@ pub(crate) async fn serve(State(api): State<Arc<Api>>, request: Request<Body>) -
         duration_ms = tracing::field::Empty,
     );
     let answered = async {
+        if for_sts {
+            return Ok(sts::answer(&api, head, body, &request_id).await);
+        }
         let (operation, labels) = routed?;
         answer(&api, head, body, operation, labels, &request_id).await
     };
@@ -99,6 +109,7 @@ async fn answer(
     request_id: &str,
 ) -> Result<Response> {
     let head = with_host(head);
+    let connection = connection(&head);
     let body = read(body, operation.largest_body()).await?;
     let query = head.uri.query().unwrap_or_default();
     let view = RequestView {
@@ -107,40 +118,57 @@ async fn answer(
         query,
         headers: &head.headers,
     };
-    let presented = Presented::read(view)?;
-    let known = api.keys.find(&presented.access_key_id.as_str().into()).await?;
-    let key = known.as_ref().map(|known| &known.key);
-    let verified = api
-        .verifier
-        .verify_presented(view, &body, presented, key, api.clock().now())?;
-    let known = known.expect("without a key nothing verifies");
-
-    let principal = Principal {
-        access_key_id: verified.access_key_id.into(),
-        account: known.account,
-        name: known.principal,
-    };
+    let (authority, region) = authenticate(api, &api.verifier, view, &body).await?;
     let tenant = Tenant {
-        account: principal.account.clone(),
-        region: verified.region.into(),
+        account: authority.principal.account.clone(),
+        region,
     };
     let arn = operation.arn(&tenant, &labels)?;
-    authorize(&principal, &operation.action(), &arn)?;
+    let query = Query::parse(query)?;
+    let facts = Facts {
+        tenant: &tenant,
+        connection,
+        headers: &head.headers,
+        query: &query,
+        body: &body,
+        now: api.clock().now(),
+    };
+    authorize(api, &authority, &operation.action(), &arn, &facts).await?;
     let handler = operation
         .handler
         .ok_or_else(|| ApiError::not_implemented(operation.name))?;
     let call = Call {
         operation,
         tenant,
-        principal,
+        principal: authority.principal,
         labels,
-        query: Query::parse(query)?,
+        query,
         headers: head.headers,
         body,
         request_id: request_id.to_owned(),
     };
     let answer = handler(api, call).await?;
     Ok(success(operation, answer))
+}
+
+/// Verifies a signature and finds out whose it is, and for which region.
+pub(crate) async fn authenticate(
+    api: &Api,
+    verifier: &Verifier,
+    view: RequestView<'_>,
+    body: &[u8],
+) -> Result<(Authority, Region)> {
+    let presented = Presented::read(view)?;
+    let (key, known) = api.access.find(&presented).await?.unzip();
+    let verified = verifier.verify_presented(view, body, presented, key.as_ref(), api.clock().now())?;
+    let known = known.ok_or(AuthError::UnknownKey)?;
+    let authority = api.access.authority(&verified.access_key_id, known).await?;
+    Ok((authority, verified.region.into()))
+}
+
+/// What the listener said; nothing is believed of one that said nothing.
+pub(crate) fn connection(head: &Parts) -> Connection {
+    head.extensions.get().copied().unwrap_or_default()
 }
 
 fn success(operation: &Operation, answer: Answer) -> Response {
@@ -155,7 +183,7 @@ fn success(operation: &Operation, answer: Answer) -> Response {
 }
 
 /// HTTP/2 carries the host as `:authority`; clients sign it as `host` all the same.
-fn with_host(mut head: Parts) -> Parts {
+pub(crate) fn with_host(mut head: Parts) -> Parts {
     if !head.headers.contains_key(header::HOST)
         && let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
@@ -165,7 +193,7 @@ fn with_host(mut head: Parts) -> Parts {
     head
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes> {
+pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::payload_too_large(limit)),
@@ -176,7 +204,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes> {
 }
 
 /// What is ours to repair is an error in the log, with its cause; the rest is the client's business.
-fn log(error: &ApiError) {
+pub(crate) fn log(error: &ApiError) {
     if error.status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(code = error.code, error = error.chain(), "request failed");
     } else {

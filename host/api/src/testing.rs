@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use pinion_domain::clock::{Clock, ManualClock};
 use pinion_domain::extension::Plugins;
 use pinion_domain::extension::fake::FakePlugins;
+use pinion_domain::iam::entity::{Holder, User};
+use pinion_domain::iam::{Json, Policy, PolicyKind};
 use pinion_domain::id::AccountId;
 use pinion_engine::{Config, Engine};
 use pinion_store::{Options, Store};
@@ -28,6 +30,7 @@ use tower::ServiceExt;
 
 use crate::Api;
 use crate::auth::sigv4::{Credentials, Rules, Signer};
+use crate::sts::Providers;
 
 /// The API with what it stands on. The clock stands still until told to move; nothing runs in the
 /// background.
@@ -96,6 +99,96 @@ impl TestApi {
         }
     }
 
+    /// The same server with other credentials.
+    pub fn with_credentials(&self, key: Credentials) -> Self {
+        Self { key, ..self.again() }
+    }
+
+    /// The same server as a new user of the same account sees it, who holds one policy of these statements.
+    pub async fn as_user(&self, name: &str, statements: Value) -> Self {
+        let account = self.account().await;
+        let user = self.store.create_entity(&account, name, User::default());
+        user.await.expect("the name is new");
+        self.allow(&Holder::user(name), statements).await;
+        let key = self.store.create_user_access_key(&account, name).await;
+        let key = key.expect("a user may have a key");
+        self.with_credentials(Credentials::new(key.id, key.secret.as_str()))
+    }
+
+    /// Gives a user, group or role of the account a policy of these statements, in place of the one before.
+    pub async fn allow(&self, holder: &Holder, statements: Value) {
+        let document = policy(&statements);
+        let account = self.account().await;
+        let put = self.store.put_inline_policy(&account, holder, "test", &document);
+        put.await.expect("the holder is there");
+    }
+
+    /// The account of the key.
+    pub async fn account(&self) -> AccountId {
+        let id = self.key.access_key_id.as_str().into();
+        let key = self.store.access_key(&id).await.expect("the store answers");
+        key.expect("a long-term key").account
+    }
+
+    /// Another server on the same data, as on another machine.
+    pub async fn other_node(&self) -> Self {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let options = Options {
+            folder: self.folder.path().to_owned(),
+            database_url: None,
+            master_key: None,
+            serve: false,
+        };
+        let store = Store::open(options, clock)
+            .await
+            .expect("the folder can be opened twice");
+        let plugins = Arc::clone(self.engine.plugins());
+        let engine =
+            Engine::new(store.clone(), plugins, Config::default()).expect("the default config is fine");
+        Self {
+            router: crate::router(Arc::new(Api::new(engine.clone(), Rules::default()))),
+            store,
+            engine,
+            ..self.again()
+        }
+    }
+
+    /// The same server, believing these identity providers.
+    pub fn with_providers(&self, providers: Providers) -> Self {
+        let api = Api::new(self.engine.clone(), Rules::default()).with_providers(providers);
+        Self {
+            router: crate::router(Arc::new(api)),
+            ..self.again()
+        }
+    }
+
+    /// A signed request to the service that gives temporary credentials.
+    pub async fn sts(&self, parameters: &[(&str, &str)]) -> Reply {
+        self.send(self.signed_sts(parameters)).await
+    }
+
+    /// The same, for tests that change it before they send it.
+    pub fn signed_sts(&self, parameters: &[(&str, &str)]) -> Request<Body> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("Version", "2011-06-15")
+            .extend_pairs(parameters)
+            .finish();
+        let kind = "application/x-www-form-urlencoded; charset=utf-8";
+        self.signed_for("sts", kind, "POST", "/", body.into_bytes())
+    }
+
+    /// Becomes a role of the account, with what else the request says.
+    pub async fn assume(&self, role: &str, parameters: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("Action", "AssumeRole"),
+            ("RoleArn", role),
+            ("RoleSessionName", "test"),
+        ];
+        all.extend(parameters);
+        let reply = self.sts(&all).await;
+        self.with_credentials(reply.credentials())
+    }
+
     /// The key that requests are signed with.
     pub fn key(&self) -> &Credentials {
         &self.key
@@ -146,16 +239,27 @@ impl TestApi {
 
     /// A request with its signature, for tests that change it before they send it.
     pub fn signed(&self, method: &str, path: &str, body: Vec<u8>) -> Request<Body> {
+        self.signed_for("mobiletargeting", "application/json", method, path, body)
+    }
+
+    fn signed_for(
+        &self,
+        service: &str,
+        kind: &'static str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Request<Body> {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("pinpoint.test"));
         if !body.is_empty() {
-            headers.insert("content-type", HeaderValue::from_static("application/json"));
+            headers.insert("content-type", HeaderValue::from_static(kind));
         }
         let uri = path.parse().expect("tests write well-formed paths");
         let signer = Signer {
             credentials: &self.key,
             region: &self.region,
-            service: "mobiletargeting",
+            service,
         };
         let added = signer.sign_headers(method, &uri, &headers, &body, self.clock.now());
         headers.extend(added.into_iter().map(|(name, value)| (Some(name), value)));
@@ -185,6 +289,17 @@ impl TestApi {
 async fn new_key(store: &Store, account: Option<AccountId>) -> Credentials {
     let key = store.create_access_key(account).await.expect("a key can be made");
     Credentials::new(key.id, key.secret.as_str())
+}
+
+/// A policy document of these statements: one, or a list.
+///
+/// # Panics
+/// If they are no policy.
+pub fn policy(statements: &Value) -> Json {
+    let text = serde_json::json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let document = Json::parse(&text).expect("values are JSON");
+    Policy::compile("test", &document, PolicyKind::Identity).expect("the statements make a policy");
+    document
 }
 
 /// An answer.
@@ -232,5 +347,49 @@ impl Reply {
                 .expect("errors have a sentence")
                 .to_owned(),
         )
+    }
+
+    /// The text of the first element of that name, in an answer of the query protocol.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    pub fn element(&self, name: &str) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let found = text
+            .split_once(&format!("<{name}>"))
+            .and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+        let found = found.unwrap_or_else(|| panic!("no element {name} in {text}"));
+        let unescaped = found.0.replace("&lt;", "<").replace("&gt;", ">");
+        unescaped.replace("&amp;", "&")
+    }
+
+    /// Code and sentence of an error of the query protocol.
+    ///
+    /// # Panics
+    /// If the status is another, or the answer has not the shape of such an error.
+    #[track_caller]
+    pub fn fault(&self, status: u16) -> (String, String) {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), status, "{text}");
+        assert_eq!(
+            self.element("RequestId").as_bytes(),
+            self.headers["x-amzn-requestid"].as_bytes()
+        );
+        (self.element("Code"), self.element("Message"))
+    }
+
+    /// The credentials that an answer of the query protocol gives.
+    ///
+    /// # Panics
+    /// If the answer is none, or gives none.
+    #[track_caller]
+    pub fn credentials(&self) -> Credentials {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), 200, "{text}");
+        Credentials {
+            session_token: Some(self.element("SessionToken")),
+            ..Credentials::new(self.element("AccessKeyId"), self.element("SecretAccessKey"))
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! Amazon resource names as Pinpoint writes them (developer guide, "Actions, resources, and
-//! condition keys").
+//! condition keys"), and those of users, groups, roles and policies as IAM writes them.
 
 use std::fmt;
 
 use crate::id::{AccountId, Region, Tenant};
 
-/// `arn:aws:mobiletargeting:REGION:ACCOUNT:RESOURCE`.
+const MOBILETARGETING: &str = "mobiletargeting";
+
+/// `arn:aws:mobiletargeting:REGION:ACCOUNT:RESOURCE`, or `arn:aws:iam::ACCOUNT:RESOURCE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Arn {
-    /// Region of the ARN.
+    /// `mobiletargeting` or `iam`.
+    pub service: &'static str,
+    /// Region of the ARN; access control has none.
     pub region: Region,
     /// Account of the ARN.
     pub account: AccountId,
@@ -20,8 +24,19 @@ impl Arn {
     /// The ARN of a resource in a tenant's world.
     pub fn new(tenant: &Tenant, resource: impl Into<String>) -> Self {
         Self {
+            service: MOBILETARGETING,
             region: tenant.region.clone(),
             account: tenant.account.clone(),
+            resource: resource.into(),
+        }
+    }
+
+    /// The ARN of a user, group, role or policy: `user/ann`.
+    pub fn iam(account: &AccountId, resource: impl Into<String>) -> Self {
+        Self {
+            service: "iam",
+            region: "".into(),
+            account: account.clone(),
             resource: resource.into(),
         }
     }
@@ -30,7 +45,7 @@ impl Arn {
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let fixed = (parts.next()?, parts.next()?, parts.next()?);
-        if fixed != ("arn", "aws", "mobiletargeting") {
+        if fixed != ("arn", "aws", MOBILETARGETING) {
             return None;
         }
         let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
@@ -38,6 +53,7 @@ impl Arn {
             return None;
         }
         Some(Self {
+            service: MOBILETARGETING,
             region: region.into(),
             account: account.into(),
             resource: resource.to_owned(),
@@ -89,8 +105,8 @@ impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "arn:aws:mobiletargeting:{}:{}:{}",
-            self.region, self.account, self.resource
+            "arn:aws:{}:{}:{}:{}",
+            self.service, self.region, self.account, self.resource
         )
     }
 }
@@ -105,6 +121,8 @@ mod tests {
         let arn = Arn::parse(text).unwrap();
         assert_eq!(arn.resource, "templates/a:b/EMAIL");
         assert_eq!(arn.to_string(), text);
+        let user = Arn::iam(&"123456789012".into(), "user/ann");
+        assert_eq!(user.to_string(), "arn:aws:iam::123456789012:user/ann");
     }
 
     #[test]

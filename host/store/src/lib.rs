@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `backend`, `dialect`, `writer` | two databases under one text; group commit |
 //! | `seal` | encryption at rest |
-//! | `apps`, `tags`, `channels`, `access_keys`, `documents`, `jobs`, `plugins` | one file per aggregate |
+//! | `apps`, `tags`, `channels`, `documents`, `jobs`, `plugins` | one file per aggregate |
+//! | `iam` | users, groups, roles, policies, access keys |
 //! | `endpoints`, `suppressions` | who can be reached |
 //! | `runs`, `ledger`, `direct` | what is sent, and what became of it |
 //! | `events` | what happened, in a database of its own |
@@ -19,13 +20,13 @@ mod rows;
 mod seal;
 mod writer;
 
-mod access_keys;
 mod apps;
 mod channels;
 mod direct;
 mod documents;
 mod endpoints;
 mod events;
+mod iam;
 mod jobs;
 mod ledger;
 mod plugins;
@@ -41,23 +42,22 @@ use parking_lot::{Mutex, RwLock};
 use pinion_domain::clock::Clock;
 use pinion_domain::id::{AccountId, AppId, Tenant};
 
-pub use access_keys::AccessKey;
 pub use channels::ChannelRow;
 pub use direct::{DirectMessage, DirectOutcome, Intent};
 pub use documents::{Document, Scope, StateChange, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
 pub use events::{EventCount, EventSummary, NewEvent, StoredEvent};
+pub use iam::{AccessKey, HeldPolicy, Stored};
 pub use jobs::Members;
 pub use ledger::{BatchCommit, Count, LedgerRow, Retry, RollupFilter};
 pub use open::Options;
 pub use plugins::StoredPlugin;
 pub use runs::{Chunk, NewRun, Run, RunState};
-pub use seal::MasterKey;
+pub use seal::{MasterKey, Sealer};
 pub use writer::Lane;
 
 use backend::Pools;
-use seal::Sealer;
 use writer::Writer;
 
 /// The store. Cheap to clone.
@@ -80,6 +80,8 @@ struct Inner {
     /// Raised by every `serve`: chunks leased under an older epoch are free on an embedded database.
     epoch: i64,
     held: std::sync::atomic::AtomicBool,
+    /// Changes of access control that this process made.
+    access_changes: std::sync::atomic::AtomicU64,
     /// Keeps a second server off the folder.
     lock: Mutex<Option<std::fs::File>>,
     /// Applications that were looked up; `None` is one that was deleted here.
@@ -146,6 +148,11 @@ impl Store {
     /// A key for one purpose (tracking, console, compiled plugins), derived from the master key.
     pub fn derived_key(&self, label: &str) -> [u8; 32] {
         self.inner.master.derive(label)
+    }
+
+    /// Seals small things that travel through clients, for one purpose.
+    pub fn sealer(&self, purpose: &str) -> Sealer {
+        Sealer::new(&self.derived_key(purpose))
     }
 
     fn account_index_key(&self, account: &AccountId) -> [u8; 32] {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use pinion_domain::clock::Clock;
@@ -78,6 +78,7 @@ impl Store {
                 writer_id: rand::rng().random_range(1..i64::MAX),
                 epoch: facts.epoch,
                 held: AtomicBool::new(facts.held),
+                access_changes: AtomicU64::new(0),
                 lock: Mutex::new(lock),
                 apps: RwLock::new(HashMap::new()),
                 tasks: Mutex::new(vec![main_task, events_task]),

@@ -86,7 +86,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 /// Seals and opens values.
 #[derive(Clone)]
-pub(crate) struct Sealer(XChaCha20Poly1305);
+pub struct Sealer(XChaCha20Poly1305);
 
 impl Sealer {
     /// With a key of its own.
@@ -95,7 +95,7 @@ impl Sealer {
     }
 
     /// Seals `plain`; `bound` names what it belongs to and must be given again to open it.
-    pub(crate) fn seal(&self, plain: &[u8], bound: &str) -> Vec<u8> {
+    pub fn seal(&self, plain: &[u8], bound: &str) -> Vec<u8> {
         let nonce: [u8; NONCE] = rand::rng().random();
         let payload = Payload {
             msg: plain,
@@ -112,7 +112,7 @@ impl Sealer {
     }
 
     /// Opens what [`Sealer::seal`] made.
-    pub(crate) fn open(&self, sealed: &[u8], bound: &str, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, sealed: &[u8], bound: &str, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(Error::Sealed(what))?;
         let payload = Payload {
             msg: rest,

@@ -147,32 +147,6 @@ async fn every_operation_asks_for_a_signature() {
     }
 }
 
-/// Another account's key on every operation about an application: not a byte of it shows.
-#[tokio::test]
-async fn another_account_sees_nothing_of_an_application() {
-    let api = TestApi::new().await;
-    let app = api.app("secret-name").await;
-    let other = api.as_account("222222222222").await;
-    let elsewhere = api.in_region("us-east-1");
-    for operation in OPERATIONS.iter().filter(|operation| operation.handler.is_some()) {
-        if !operation.path.contains("{application-id}") {
-            continue;
-        }
-        let path = operation
-            .path
-            .replace("{application-id}", &app)
-            .replace(['{', '}'], "");
-        for stranger in [&other, &elsewhere] {
-            let request = stranger.signed(operation.method.as_str(), &path, b"{}".to_vec());
-            let reply = stranger.send(request).await;
-            assert_eq!(reply.status, 404, "{}: {reply:?}", operation.name);
-            assert!(!String::from_utf8_lossy(&reply.body).contains("secret-name"));
-        }
-    }
-    let apps = other.get("/v1/apps").await.json(200);
-    assert_eq!(apps["Item"], serde_json::json!([]));
-}
-
 #[tokio::test]
 async fn browsers_of_any_origin_may_ask() {
     let api = TestApi::new().await;

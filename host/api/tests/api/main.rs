@@ -7,13 +7,17 @@ mod operations;
 mod oracle;
 mod vectors;
 
+mod access;
 mod apps;
 mod campaigns;
 mod channels;
 mod front;
+mod iam;
 mod jobs;
 mod journeys;
 mod plugins;
 mod segments;
+mod sts;
 mod tags;
 mod templates;
+mod tenancy;

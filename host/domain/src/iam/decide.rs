@@ -84,25 +84,42 @@ impl Verdict {
 impl Policies<'_> {
     /// Decides.
     pub fn decide(&self, request: &Request<'_>) -> Verdict {
-        let boundary = self.boundary.into_iter();
-        let session = || self.session.unwrap_or_default().iter().map(Arc::as_ref);
-        let identity = || self.identity.iter().map(Arc::as_ref);
-        let denied = first(Effect::Deny, Layer::Identity, identity(), request)
-            .or_else(|| first(Effect::Deny, Layer::Boundary, boundary.clone(), request))
-            .or_else(|| first(Effect::Deny, Layer::Session, session(), request));
-        if let Some(deciding) = denied {
-            return Verdict::Denied(deciding);
+        if let Some(denied) = self.denied(request) {
+            return denied;
         }
-        let Some(deciding) = first(Effect::Allow, Layer::Identity, identity(), request) else {
-            return Verdict::NotAllowed(Layer::Identity);
-        };
-        if self.boundary.is_some() && first(Effect::Allow, Layer::Boundary, boundary, request).is_none() {
-            return Verdict::NotAllowed(Layer::Boundary);
+        let identity = self.identity.iter().map(Arc::as_ref);
+        match first(Effect::Allow, Layer::Identity, identity, request) {
+            None => Verdict::NotAllowed(Layer::Identity),
+            Some(deciding) => self.outside(request).unwrap_or(Verdict::Allowed(deciding)),
         }
-        if self.session.is_some() && first(Effect::Allow, Layer::Session, session(), request).is_none() {
-            return Verdict::NotAllowed(Layer::Session);
+    }
+
+    /// What speaks against something that another policy grants the principal, a role's trust policy for
+    /// example: a deny, or the limits of boundary and session.
+    pub fn objection(&self, request: &Request<'_>) -> Option<Verdict> {
+        self.denied(request).or_else(|| self.outside(request))
+    }
+
+    fn denied(&self, request: &Request<'_>) -> Option<Verdict> {
+        let identity = self.identity.iter().map(Arc::as_ref);
+        let session = self.session.unwrap_or_default().iter().map(Arc::as_ref);
+        first(Effect::Deny, Layer::Identity, identity, request)
+            .or_else(|| first(Effect::Deny, Layer::Boundary, self.boundary.into_iter(), request))
+            .or_else(|| first(Effect::Deny, Layer::Session, session, request))
+            .map(Verdict::Denied)
+    }
+
+    fn outside(&self, request: &Request<'_>) -> Option<Verdict> {
+        if self.boundary.is_some()
+            && first(Effect::Allow, Layer::Boundary, self.boundary.into_iter(), request).is_none()
+        {
+            return Some(Verdict::NotAllowed(Layer::Boundary));
         }
-        Verdict::Allowed(deciding)
+        let session = self.session?.iter().map(Arc::as_ref);
+        match first(Effect::Allow, Layer::Session, session, request) {
+            None => Some(Verdict::NotAllowed(Layer::Session)),
+            Some(_) => None,
+        }
     }
 
     /// Does any of them look at a condition key that begins so? In lower case: `aws:resourcetag/`.

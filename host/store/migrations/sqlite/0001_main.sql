@@ -8,16 +8,68 @@ create table meta (
     value text not null
 ) strict;
 
--- What signs requests. Secrets cannot be hashed, since the HMAC needs them.
+-- What signs requests. Secrets cannot be hashed, since the HMAC needs them. `user_name` '': the account's
+-- root.
 create table access_key (
     access_key_id text primary key,
     account_id text not null,
-    principal text not null,
+    user_name text not null,
     secret_sealed blob not null,
     enabled integer not null default 1,
     created_at integer not null
 ) strict;
-create index access_key_account on access_key (account_id);
+create index access_key_account on access_key (account_id, user_name);
+
+-- Access control belongs to an account, in all regions. Every change of it, keys included, raises the
+-- account's revision, so that other nodes see with one small read that what they remember is old.
+create table iam_revision (
+    account_id text primary key,
+    revision integer not null
+) strict;
+
+-- Users, groups, roles and managed policies (`kind`). Names are looked up as they are written, since policies
+-- compare them so, and differ by more than case. `entity_id` is never given twice.
+create table iam_entity (
+    account_id text not null,
+    kind text not null,
+    name text not null,
+    folded_name text not null,
+    entity_id text not null,
+    boundary text,
+    document text not null,
+    created_at integer not null,
+    primary key (account_id, kind, name),
+    constraint iam_entity_folded unique (account_id, kind, folded_name)
+) strict;
+create index iam_entity_boundary on iam_entity (account_id, boundary) where boundary is not null;
+
+-- Policies of one user, group or role alone.
+create table iam_inline_policy (
+    account_id text not null,
+    kind text not null,
+    name text not null,
+    policy_name text not null,
+    document text not null,
+    primary key (account_id, kind, name, policy_name)
+) strict;
+
+-- Managed policies on users, groups and roles.
+create table iam_attachment (
+    account_id text not null,
+    kind text not null,
+    name text not null,
+    policy_name text not null,
+    primary key (account_id, kind, name, policy_name)
+) strict;
+create index iam_attachment_policy on iam_attachment (account_id, policy_name);
+
+create table iam_member (
+    account_id text not null,
+    group_name text not null,
+    user_name text not null,
+    primary key (account_id, group_name, user_name)
+) strict;
+create index iam_member_user on iam_member (account_id, user_name);
 
 -- Applications. `app_no` keeps the rows of large tables small; `next_seq` is only ever raised, so that a
 -- seq never points at somebody else.

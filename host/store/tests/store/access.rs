@@ -16,7 +16,7 @@ async fn a_key_is_made_looked_up_and_disabled() {
             "{key:?}"
         );
         assert_eq!(key.secret.len(), 40);
-        assert_eq!(key.principal, format!("arn:aws:iam::{account}:root"));
+        assert_eq!(key.principal(), format!("arn:aws:iam::{account}:root"));
 
         let found = store.access_key(&key.id).await.unwrap().unwrap();
         assert_eq!((found.secret, found.enabled), (key.secret.clone(), true));

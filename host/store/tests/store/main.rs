@@ -8,6 +8,7 @@ mod direct;
 mod documents;
 mod endpoints;
 mod events;
+mod iam;
 mod ledger;
 mod lifecycle;
 mod plugins;
