@@ -37,6 +37,16 @@ def wait_for(condition, what, seconds=60):
         time.sleep(0.02)
 
 
+def wait_for_job(read):
+    """A job when it is over."""
+
+    def finished():
+        job = read()
+        return job if job["JobStatus"] in ["COMPLETED", "FAILED"] else None
+
+    return wait_for(finished, "the job to end")
+
+
 class Server:
     """`pinion serve` on a data folder, with the outbox as sink of mail and of custom messages."""
 
@@ -57,6 +67,8 @@ class Server:
             "BINDINGS__CUSTOM__PLUGIN": "webhook",
             "BINDINGS__CUSTOM__SETTINGS__URL": f"{self.url}/outbox/sink/custom",
             "IMPORTS__FOLDER": str(self.imports),
+            # What is exported can be imported.
+            "EXPORTS__FOLDER": str(self.imports),
             "ENGINE__RETRY_FIRST_SECONDS": "0.2",
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

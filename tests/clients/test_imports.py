@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pinion import wait_for
+from pinion import wait_for_job
 
 CSV = '''\
 ChannelType,Address,Id,Attributes.likes,Attributes.likes,User.UserId,User.UserAttributes.First Name,Metrics.age
@@ -25,12 +25,7 @@ def run(pinpoint, app, **job):
     created = pinpoint.create_import_job(ApplicationId=app, ImportJobRequest=request)
     assert created["ResponseMetadata"]["HTTPStatusCode"] == 201
     id_ = created["ImportJobResponse"]["Id"]
-
-    def finished():
-        job = pinpoint.get_import_job(ApplicationId=app, JobId=id_)["ImportJobResponse"]
-        return job if job["JobStatus"] in ["COMPLETED", "FAILED"] else None
-
-    return wait_for(finished, "the import to end")
+    return wait_for_job(lambda: pinpoint.get_import_job(ApplicationId=app, JobId=id_)["ImportJobResponse"])
 
 
 def test_a_file_becomes_endpoints_and_a_segment_and_broken_lines_are_told(server, pinpoint, app):

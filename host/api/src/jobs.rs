@@ -1,9 +1,10 @@
-//! Import jobs. The engine does them; here they are asked for and looked at.
+//! Import and export jobs. The engine does them; here they are asked for and looked at.
 
 use pinion_domain::Error;
 use pinion_domain::id::{AppId, JobId, SegmentId, fresh_id};
-use pinion_domain::job::{ImportJob, ImportJobRequest};
+use pinion_domain::job::{Definition, ExportJobRequest, ImportJobRequest, Job};
 use pinion_domain::segment::SegmentDocument;
+use pinion_engine::export;
 use pinion_store::AppRef;
 use serde::Serialize;
 use url::Url;
@@ -12,24 +13,24 @@ use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
 
-/// `ImportJobResponse`.
+/// `ImportJobResponse` and `ExportJobResponse`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ImportJobResponse {
+struct JobResponse<D> {
     application_id: AppId,
     id: JobId,
     #[serde(rename = "Type")]
     kind: &'static str,
     #[serde(flatten)]
-    job: ImportJob,
+    job: Job<D>,
 }
 
-impl ImportJobResponse {
-    fn new(app: &AppRef, id: JobId, job: ImportJob) -> Self {
+impl<D: Definition> JobResponse<D> {
+    fn new(app: &AppRef, id: JobId, job: Job<D>) -> Self {
         Self {
             application_id: app.id.clone(),
             id,
-            kind: "IMPORT",
+            kind: D::KIND,
             job,
         }
     }
@@ -38,44 +39,76 @@ impl ImportJobResponse {
 pub(crate) async fn create_import(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let definition: ImportJobRequest = call.json()?;
-    check(&definition)?;
+    check_import(&definition)?;
     if let Some(segment) = &definition.segment_id {
-        check_segment(api, &app, segment).await?;
+        check_imported(api, &app, segment).await?;
     }
-    let id = JobId::from(fresh_id());
-    let job = ImportJob::new(definition, api.clock().now());
-    api.store().create_job(&app, &id, job.clone()).await?;
-    api.engine.wake();
-    Answer::json(&ImportJobResponse::new(&app, id, job))
+    create(api, &app, definition).await
 }
 
 pub(crate) async fn get_import(api: &Api, call: Call) -> Result<Answer> {
-    let app = api.app(&call).await?;
-    let id = JobId::from(call.label("job-id"));
-    let job = api.store().job(&app, &id).await?;
-    let job = job.ok_or_else(|| Error::not_found("import job", id.as_str()))?;
-    Answer::json(&ImportJobResponse::new(&app, id, job))
+    get::<ImportJobRequest>(api, call).await
 }
 
 pub(crate) async fn list_imports(api: &Api, call: Call) -> Result<Answer> {
-    let app = api.app(&call).await?;
-    answer_list(api, &call, &app, None).await
+    list::<ImportJobRequest>(api, call).await
 }
 
 pub(crate) async fn list_segment_imports(api: &Api, call: Call) -> Result<Answer> {
-    let app = api.app(&call).await?;
-    let segment = SegmentId::from(call.label("segment-id"));
-    answer_list(api, &call, &app, Some(&segment)).await
+    list::<ImportJobRequest>(api, call).await
 }
 
-async fn answer_list(api: &Api, call: &Call, app: &AppRef, segment: Option<&SegmentId>) -> Result<Answer> {
-    let jobs = api.store().jobs(app, segment, &call.page()?).await?;
-    Answer::page(&jobs.map(|(id, job)| ImportJobResponse::new(app, id, job)))
+pub(crate) async fn create_export(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let definition: ExportJobRequest = call.json()?;
+    let folder = api.engine.config().export_folder.as_deref();
+    export::check_url(&definition.s3_url_prefix, folder)?;
+    check_exported(api, &app, &definition).await?;
+    create(api, &app, definition).await
+}
+
+pub(crate) async fn get_export(api: &Api, call: Call) -> Result<Answer> {
+    get::<ExportJobRequest>(api, call).await
+}
+
+pub(crate) async fn list_exports(api: &Api, call: Call) -> Result<Answer> {
+    list::<ExportJobRequest>(api, call).await
+}
+
+pub(crate) async fn list_segment_exports(api: &Api, call: Call) -> Result<Answer> {
+    list::<ExportJobRequest>(api, call).await
+}
+
+async fn create<D: Definition>(api: &Api, app: &AppRef, definition: D) -> Result<Answer> {
+    let id = JobId::from(fresh_id());
+    let job = Job::new(definition, api.clock().now());
+    api.store().create_job(app, &id, &job).await?;
+    api.engine.wake();
+    Answer::json(&JobResponse::new(app, id, job))
+}
+
+async fn get<D: Definition>(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let id = JobId::from(call.label("job-id"));
+    let job: Option<Job<D>> = api.store().job(&app, &id).await?;
+    let job = job.ok_or_else(|| Error::not_found(D::NOUN, id.as_str()))?;
+    Answer::json(&JobResponse::new(&app, id, job))
+}
+
+/// Of the segment in the path, if there is one.
+async fn list<D: Definition>(api: &Api, call: Call) -> Result<Answer> {
+    let app = api.app(&call).await?;
+    let segment = call.labels.find("segment-id").map(SegmentId::from);
+    let jobs = api
+        .store()
+        .jobs::<D>(&app, segment.as_ref(), &call.page()?)
+        .await?;
+    Answer::page(&jobs.map(|(id, job)| JobResponse::new(&app, id, job)))
 }
 
 /// What can be said before any file is looked at. Whether a file may be read is the engine's to say,
 /// and shows in the job.
-fn check(definition: &ImportJobRequest) -> Result<(), Error> {
+fn check_import(definition: &ImportJobRequest) -> Result<(), Error> {
     if !matches!(definition.format.as_str(), "CSV" | "JSON") {
         return Err(Error::invalid("Format", "must be CSV or JSON"));
     }
@@ -96,10 +129,32 @@ fn check(definition: &ImportJobRequest) -> Result<(), Error> {
 }
 
 /// A segment that a job replaces must be an imported one.
-async fn check_segment(api: &Api, app: &AppRef, id: &str) -> Result<()> {
+async fn check_imported(api: &Api, app: &AppRef, id: &str) -> Result<()> {
     match api.store().document::<SegmentDocument>(app, id, None).await? {
         Some(segment) if segment.document.import_definition.is_some() => Ok(()),
         Some(_) => Err(Error::invalid("SegmentId", "is a segment that was not imported").into()),
         None => Err(Error::invalid("SegmentId", format!("there is no segment {id}")).into()),
+    }
+}
+
+/// A segment whose members are exported must be there, in the version that is named.
+async fn check_exported(api: &Api, app: &AppRef, definition: &ExportJobRequest) -> Result<()> {
+    let (segment, version) = match (&definition.segment_id, definition.segment_version) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => return Err(Error::invalid("SegmentVersion", "needs a SegmentId").into()),
+        (Some(segment), version) => (segment, version),
+    };
+    let found = api
+        .store()
+        .document::<SegmentDocument>(app, segment.as_str(), version)
+        .await?;
+    match (found, version) {
+        (Some(_), _) => Ok(()),
+        (None, None) => Err(Error::invalid("SegmentId", format!("there is no segment {segment}")).into()),
+        (None, Some(version)) => Err(Error::invalid(
+            "SegmentVersion",
+            format!("segment {segment} has no version {version}"),
+        )
+        .into()),
     }
 }

@@ -239,13 +239,13 @@ operations! {
         on TEMPLATE => templates::list_versions;
 
     // Import and export jobs.
-    CreateExportJob: POST "/v1/apps/{application-id}/jobs/export" 202 on APP;
-    GetExportJobs: GET "/v1/apps/{application-id}/jobs/export" 200 on APP;
-    GetExportJob: GET "/v1/apps/{application-id}/jobs/export/{job-id}" 200 on PATH;
+    CreateExportJob: POST "/v1/apps/{application-id}/jobs/export" 202 on APP => jobs::create_export;
+    GetExportJobs: GET "/v1/apps/{application-id}/jobs/export" 200 on APP => jobs::list_exports;
+    GetExportJob: GET "/v1/apps/{application-id}/jobs/export/{job-id}" 200 on PATH => jobs::get_export;
     CreateImportJob: POST "/v1/apps/{application-id}/jobs/import" 201 on APP => jobs::create_import;
     GetImportJobs: GET "/v1/apps/{application-id}/jobs/import" 200 on APP => jobs::list_imports;
     GetImportJob: GET "/v1/apps/{application-id}/jobs/import/{job-id}" 200 on PATH => jobs::get_import;
-    GetSegmentExportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/export" 200 on SEGMENT;
+    GetSegmentExportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/export" 200 on SEGMENT => jobs::list_segment_exports;
     GetSegmentImportJobs: GET "/v1/apps/{application-id}/segments/{segment-id}/jobs/import" 200
         on SEGMENT => jobs::list_segment_imports;
 

@@ -17,6 +17,10 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// The folder below which `file://` imports may read; absent forbids them.
     pub import_folder: Option<PathBuf>,
+    /// The folder below which `file://` exports may write; absent forbids them.
+    pub export_folder: Option<PathBuf>,
+    /// Endpoints that an exported file holds at the most.
+    pub export_piece: u32,
     /// Chunks that are worked on at once.
     pub workers: usize,
     /// Recipients that are loaded, rendered and committed together.
@@ -35,6 +39,8 @@ impl Default for Config {
             bindings: BTreeMap::new(),
             public_url: None,
             import_folder: None,
+            export_folder: None,
+            export_piece: 50_000,
             workers: 4,
             batch: 500,
             retry: RetryPolicy::default(),

@@ -8,7 +8,7 @@
 //! | [`send`] | from a chunk of recipients to committed outcomes; direct messages |
 //! | [`render`] | templates and the values they read |
 //! | [`tracking`], [`receipts`] | signed links, and what opens, clicks and unsubscribes become |
-//! | [`import`] | files become endpoints and segments |
+//! | [`import`], [`export`] | files become endpoints and segments, and endpoints files |
 //! | [`kpi`] | KPI names become rows, from rollups alone |
 //!
 //! Plugins are seen only through `domain::extension`; nothing here knows HTTP or WebAssembly.
@@ -17,7 +17,10 @@ pub mod audience;
 pub mod campaigns;
 pub mod config;
 mod error;
+pub mod export;
+mod files;
 pub mod import;
+mod jobs;
 pub mod kpi;
 pub mod receipts;
 pub mod render;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 
 use pinion_domain::clock::Clock;
 use pinion_domain::extension::Plugins;
+use pinion_domain::job::{ExportJobRequest, ImportJobRequest};
 use pinion_store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -110,7 +114,8 @@ impl Engine {
         for _ in 0..self.inner.config.workers {
             self.spawn(send::worker_loop);
         }
-        self.spawn(import::job_loop);
+        self.spawn(jobs::job_loop::<ImportJobRequest>);
+        self.spawn(jobs::job_loop::<ExportJobRequest>);
         Ok(())
     }
 

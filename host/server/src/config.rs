@@ -34,6 +34,8 @@ pub struct Config {
     pub plugins: PluginSection,
     /// Files to import.
     pub imports: Imports,
+    /// Files to export.
+    pub exports: Exports,
     /// The development sink.
     pub outbox: OutboxSection,
     /// Sending.
@@ -108,6 +110,14 @@ pub struct PluginSection {
 #[serde(deny_unknown_fields, default)]
 pub struct Imports {
     /// The folder below which `file://` may read.
+    pub folder: Option<PathBuf>,
+}
+
+/// `[exports]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exports {
+    /// The folder below which `file://` may write.
     pub folder: Option<PathBuf>,
 }
 

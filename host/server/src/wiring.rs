@@ -121,6 +121,7 @@ pub fn engine(
         bindings: config.bindings()?,
         public_url,
         import_folder: config.imports.folder.clone(),
+        export_folder: config.exports.folder.clone(),
         workers: section.workers.unwrap_or(defaults.workers),
         batch: section.batch.unwrap_or(defaults.batch),
         retry,

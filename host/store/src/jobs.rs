@@ -1,8 +1,8 @@
-//! Import jobs, and the members of imported segments.
+//! Import and export jobs, and the members of imported segments.
 
 use pinion_domain as domain;
 use pinion_domain::id::{JobId, SegmentId, UserId};
-use pinion_domain::job::ImportJob;
+use pinion_domain::job::{Definition, Job};
 use pinion_domain::page::{Page, PageRequest};
 use roaring::RoaringBitmap;
 use sqlx::FromRow;
@@ -37,6 +37,8 @@ macro_rules! columns {
 struct Input {
     app_no: i64,
     id: JobId,
+    kind: &'static str,
+    noun: &'static str,
     segment_id: Option<String>,
     finished: bool,
     document: String,
@@ -44,11 +46,13 @@ struct Input {
 }
 
 impl Input {
-    fn new(app: &AppRef, id: &JobId, job: &ImportJob, resume: Option<String>) -> Result<Self> {
+    fn new<D: Definition>(app: &AppRef, id: &JobId, job: &Job<D>, resume: Option<String>) -> Result<Self> {
         Ok(Self {
             app_no: app.no,
             id: id.clone(),
-            segment_id: job.definition.segment_id.clone(),
+            kind: D::KIND,
+            noun: D::NOUN,
+            segment_id: job.definition.segment().map(String::from),
             finished: job.job_status.is_final(),
             document: serde_json::to_string(job).map_err(|error| Error::corrupt("job", error))?,
             resume,
@@ -58,30 +62,35 @@ impl Input {
 
 impl Store {
     /// Records a new job.
-    pub async fn create_job(&self, app: &AppRef, id: &JobId, job: ImportJob) -> Result<()> {
-        let input = Input::new(app, id, &job, None)?;
+    pub async fn create_job<D: Definition>(&self, app: &AppRef, id: &JobId, job: &Job<D>) -> Result<()> {
+        let input = Input::new(app, id, job, None)?;
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
                 Box::pin(async move {
                     let now = tx.now.as_millisecond();
-                    let made = write!(tx, |db| sqlx::query(
-                        "insert into job (app_no, job_id, segment_id, finished, document, created_at)
-                         values ($1, $2, $3, $4, $5, $6) on conflict (app_no, job_id) do nothing"
+                    let made = write!(tx, |db| {
+                        sqlx::query(
+                        "insert into job (app_no, job_id, kind, segment_id, finished, document, created_at)
+                         values ($1, $2, $3, $4, $5, $6, $7) on conflict (app_no, job_id) do nothing"
                     )
                     .bind(input.app_no)
                     .bind(input.id.as_str())
+                    .bind(input.kind)
                     .bind(&input.segment_id)
                     .bind(i16::from(input.finished))
                     .bind(&input.document)
                     .bind(now)
                     .execute(&mut *db)
                     .await?
-                    .rows_affected());
+                    .rows_affected()
+                    });
                     if made == 0 {
-                        return Err(
-                            domain::Error::Conflict(format!("job {} exists already", input.id)).into(),
-                        );
+                        return Err(domain::Error::Conflict(format!(
+                            "{} {} exists already",
+                            input.noun, input.id
+                        ))
+                        .into());
                     }
                     Ok(())
                 })
@@ -90,11 +99,11 @@ impl Store {
     }
 
     /// Keeps how far a job has come. `cursor` is where a restarted server goes on.
-    pub async fn update_job(
+    pub async fn update_job<D: Definition>(
         &self,
         app: &AppRef,
         id: &JobId,
-        job: &ImportJob,
+        job: &Job<D>,
         cursor: Option<String>,
     ) -> Result<()> {
         let input = Input::new(app, id, job, cursor)?;
@@ -103,11 +112,12 @@ impl Store {
             .write(Lane::Bulk, input, |tx, input| {
                 Box::pin(async move {
                     let changed = write!(tx, |db| sqlx::query(
-                        "update job set segment_id = $3, finished = $4, document = $5, resume = $6
-                         where app_no = $1 and job_id = $2"
+                        "update job set segment_id = $4, finished = $5, document = $6, resume = $7
+                         where app_no = $1 and job_id = $2 and kind = $3"
                     )
                     .bind(input.app_no)
                     .bind(input.id.as_str())
+                    .bind(input.kind)
                     .bind(&input.segment_id)
                     .bind(i16::from(input.finished))
                     .bind(&input.document)
@@ -116,7 +126,7 @@ impl Store {
                     .await?
                     .rows_affected());
                     if changed == 0 {
-                        return Err(domain::Error::not_found("job", input.id.as_str()).into());
+                        return Err(domain::Error::not_found(input.noun, input.id.as_str()).into());
                     }
                     Ok(())
                 })
@@ -125,36 +135,38 @@ impl Store {
     }
 
     /// A job.
-    pub async fn job(&self, app: &AppRef, id: &JobId) -> Result<Option<ImportJob>> {
+    pub async fn job<D: Definition>(&self, app: &AppRef, id: &JobId) -> Result<Option<Job<D>>> {
         let row: Option<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
             columns!(),
-            " where app_no = $1 and job_id = $2"
+            " where app_no = $1 and job_id = $2 and kind = $3"
         ))
         .bind(app.no)
         .bind(id.as_str())
+        .bind(D::KIND)
         .fetch_optional(db)
         .await)?;
         row.map(|row| document(&row)).transpose()
     }
 
-    /// Jobs of an application, or of one of its segments, newest first.
-    pub async fn jobs(
+    /// Jobs of a kind of an application, or of one of its segments, newest first.
+    pub async fn jobs<D: Definition>(
         &self,
         app: &AppRef,
         segment: Option<&SegmentId>,
         page: &PageRequest,
-    ) -> Result<Page<(JobId, ImportJob)>> {
+    ) -> Result<Page<(JobId, Job<D>)>> {
         let after = PageKey::newest_first(page)?;
         let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
             columns!(),
             " where app_no = $1 and (created_at < $2 or (created_at = $2 and job_id < $3))
-                and ($4 = '' or segment_id = $4)
-              order by created_at desc, job_id desc limit $5"
+                and ($4 = '' or segment_id = $4) and kind = $5
+              order by created_at desc, job_id desc limit $6"
         ))
         .bind(app.no)
         .bind(after.at)
         .bind(&after.id)
         .bind(segment.map_or("", SegmentId::as_str))
+        .bind(D::KIND)
         .bind(i64::from(page.size) + 1)
         .fetch_all(db)
         .await)?;
@@ -170,12 +182,15 @@ impl Store {
         })
     }
 
-    /// Jobs that a restarted server goes on with, oldest first, each with its cursor.
-    pub async fn unfinished_jobs(&self) -> Result<Vec<(AppRef, JobId, ImportJob, Option<String>)>> {
+    /// Jobs of a kind that a restarted server goes on with, oldest first, each with its cursor.
+    pub async fn unfinished_jobs<D: Definition>(
+        &self,
+    ) -> Result<Vec<(AppRef, JobId, Job<D>, Option<String>)>> {
         let rows: Vec<Row> = read!(self.inner.main.pools, |db| sqlx::query_as(concat!(
             columns!(),
-            " where finished = 0 order by created_at, job_id"
+            " where finished = 0 and kind = $1 order by created_at, job_id"
         ))
+        .bind(D::KIND)
         .fetch_all(db)
         .await)?;
         let mut jobs = Vec::with_capacity(rows.len());
@@ -254,6 +269,6 @@ impl Store {
     }
 }
 
-fn document(row: &Row) -> Result<ImportJob> {
+fn document<D: Definition>(row: &Row) -> Result<Job<D>> {
     serde_json::from_str(&row.document).map_err(|error| Error::corrupt(format!("job {}", row.job_id), error))
 }

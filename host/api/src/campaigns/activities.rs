@@ -8,7 +8,7 @@ use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::iso;
 use pinion_domain::delivery::{Outcome, Reason, activity_id};
 use pinion_domain::id::{AppId, CampaignId};
-use pinion_domain::page::Page;
+use pinion_domain::page::{Page, PageRequest};
 use pinion_store::{AppRef, Count, LedgerRow, RollupFilter, Run, RunState};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -37,7 +37,7 @@ struct ActivityResponse {
     execution_metrics: BTreeMap<&'static str, String>,
 }
 
-/// Runs newest first, each with an activity per treatment.
+/// Runs newest first, each with an activity per treatment. A page may end between treatments of a run.
 pub(crate) async fn activities(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let id = CampaignId::from(call.label("campaign-id"));
@@ -46,9 +46,17 @@ pub(crate) async fn activities(api: &Api, call: Call) -> Result<Answer> {
         .document::<CampaignDocument>(&app, id.as_str(), None)
         .await?;
     let campaign = campaign.ok_or_else(|| Error::not_found("campaign", id.as_str()))?;
-    let runs = api.store().runs(&app, &id, &call.page()?).await?;
+    let page = call.page()?;
+    let behind = page.after.as_deref().map(Position::parse).transpose()?;
+    // Each run has at least one activity; the run in which the page before ended may have none left, and one
+    // more tells whether there is another page.
+    let asked = PageRequest {
+        size: page.size + 2,
+        after: behind.map(|behind| behind.run_no.saturating_add(1).to_string()),
+    };
+    let runs = api.store().runs(&app, &id, &asked).await?.items;
     let filter = RollupFilter {
-        runs: Some(runs.items.iter().map(|run| run.no).collect()),
+        runs: Some(runs.iter().map(|run| run.no).collect()),
         from: Timestamp::UNIX_EPOCH,
         to: Timestamp::MAX,
     };
@@ -58,20 +66,55 @@ pub(crate) async fn activities(api: &Api, call: Call) -> Result<Answer> {
         by_run.entry(count.run_no).or_default().push(count);
     }
     let items = runs
-        .items
         .iter()
         .flat_map(|run| {
             let counts = by_run.remove(&run.no).unwrap_or_default();
             of_run(&app, run, &campaign.document, &counts)
         })
+        .filter(|(at, _)| behind.is_none_or(|behind| at.is_behind(behind)))
+        .take(usize::try_from(page.size).unwrap_or(usize::MAX).saturating_add(1))
         .collect();
-    Answer::page(&Page {
-        items,
-        next_token: runs.next_token,
-    })
+    let page = Page::of(items, page.size, |(at, _)| at.to_string());
+    Answer::page(&page.map(|(_, activity)| activity))
 }
 
-fn of_run(app: &AppRef, run: &Run, campaign: &CampaignDocument, counts: &[Count]) -> Vec<ActivityResponse> {
+/// Where an activity is in the list.
+#[derive(Clone, Copy)]
+struct Position {
+    run_no: i64,
+    treatment: u8,
+}
+
+impl Position {
+    /// What [`Display`](std::fmt::Display) wrote.
+    fn parse(token: &str) -> Result<Self> {
+        let parsed = token.split_once(' ').and_then(|(run_no, treatment)| {
+            Some(Self {
+                run_no: run_no.parse().ok()?,
+                treatment: treatment.parse().ok()?,
+            })
+        });
+        Ok(parsed.ok_or_else(|| Error::invalid("token", "is not a token of ours"))?)
+    }
+
+    /// Runs descend, treatments ascend.
+    fn is_behind(self, other: Self) -> bool {
+        self.run_no < other.run_no || (self.run_no == other.run_no && self.treatment > other.treatment)
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.run_no, self.treatment)
+    }
+}
+
+fn of_run(
+    app: &AppRef,
+    run: &Run,
+    campaign: &CampaignDocument,
+    counts: &[Count],
+) -> Vec<(Position, ActivityResponse)> {
     let (state, result) = match run.state {
         RunState::Running => ("RUNNING", None),
         RunState::Paused => ("PAUSED", None),
@@ -94,7 +137,11 @@ fn of_run(app: &AppRef, run: &Run, campaign: &CampaignDocument, counts: &[Count]
                     _ => *skips.entry(Reason::as_str(count.reason)).or_default() += count.count,
                 }
             }
-            ActivityResponse {
+            let at = Position {
+                run_no: run.no,
+                treatment: number,
+            };
+            let activity = ActivityResponse {
                 application_id: app.id.clone(),
                 campaign_id: run.campaign.clone(),
                 id: activity_id(&run.id, number),
@@ -111,7 +158,8 @@ fn of_run(app: &AppRef, run: &Run, campaign: &CampaignDocument, counts: &[Count]
                     .into_iter()
                     .map(|(name, count)| (name, count.to_string()))
                     .collect(),
-            }
+            };
+            (at, activity)
         })
         .collect()
 }

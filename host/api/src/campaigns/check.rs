@@ -2,6 +2,7 @@
 
 use pinion_domain::Error;
 use pinion_domain::campaign::{CampaignDocument, CustomDelivery, check as check_document};
+use pinion_domain::channel::ChannelType;
 use pinion_domain::message::MessageConfiguration;
 use pinion_domain::template::{TemplateConfiguration, TemplateReference, TemplateType};
 use pinion_engine::render::EmailRenderer;
@@ -51,11 +52,18 @@ async fn check_saying(api: &Api, app: &AppRef, saying: Saying<'_>, field: &str) 
     if let Some(templates) = saying.templates {
         check_templates(api, app, templates, field).await?;
     }
-    if let Some(delivery) = saying.delivery {
-        let field = format!("{field}CustomDeliveryConfiguration");
-        hooks::check_delivery(api, &app.tenant.account, delivery, &field)?;
+    let field = format!("{field}CustomDeliveryConfiguration");
+    let is_custom = saying
+        .message
+        .is_some_and(|message| message.custom_message.is_some());
+    match saying.delivery {
+        Some(delivery) => Ok(hooks::check_delivery(api, &app.tenant.account, delivery, &field)?),
+        // Without one, the server's own binding delivers.
+        None if is_custom && !api.engine.config().bindings.contains_key(&ChannelType::Custom) => {
+            Err(Error::invalid(field, "is required beside CustomMessage: it says who delivers").into())
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_message(message: &MessageConfiguration, field: &str) -> Result<(), Error> {

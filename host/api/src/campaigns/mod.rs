@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use pinion_domain::Error;
 use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Treatment, WriteCampaign};
-use pinion_domain::id::{CampaignId, TreatmentId, fresh_id};
+use pinion_domain::id::{CampaignId, SegmentId, TreatmentId, fresh_id};
 use pinion_domain::page::PageRequest;
 use pinion_domain::segment::SegmentDocument;
-use pinion_store::{AppRef, Run, RunState, Versioned, Write};
+use pinion_store::{AppRef, Run, RunState, StateChange, Versioned, Write};
 
 pub(crate) use activities::activities;
 use lifecycle::{Past, after_update, at_creation};
@@ -149,6 +149,35 @@ pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
     set_runs(api, &app, id, RunState::Paused, RunState::Cancelled).await?;
     campaign.state = CampaignStatus::Deleted.as_str().to_owned();
     Answer::json(&CampaignResponse::new(&app, campaign, tags))
+}
+
+/// Fails the campaigns of a segment that is about to be deleted: they become DELETED, as at AWS, and nothing
+/// more is handed over for them. What is complete stays so.
+pub(crate) async fn fail_with_segment(api: &Api, app: &AppRef, segment: &str) -> Result<()> {
+    use CampaignStatus::{Deleted, Executing, Invalid, Paused, PendingNextRun, Scheduled};
+    let living = [Scheduled, Executing, PendingNextRun, Paused, Invalid].map(CampaignStatus::as_str);
+    let mut page = PageRequest::default();
+    loop {
+        let found = api
+            .store()
+            .documents::<CampaignDocument>(app, None, &page)
+            .await?;
+        for campaign in found.items {
+            if campaign.document.segment_id.as_ref().map(SegmentId::as_str) != Some(segment) {
+                continue;
+            }
+            let failed =
+                StateChange::of::<CampaignDocument>(app, &campaign.id, &living, Deleted.as_str(), None);
+            if api.store().set_document_state(failed).await? {
+                set_runs(api, app, &campaign.id, RunState::Running, RunState::Cancelled).await?;
+                set_runs(api, app, &campaign.id, RunState::Paused, RunState::Cancelled).await?;
+            }
+        }
+        match found.next_token {
+            Some(token) => page = PageRequest::parse(None, Some(&token))?,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// A campaign without a version of its segment means the latest at the time of writing.

@@ -16,7 +16,7 @@ pub(crate) use references::{check_dynamic, check_exists, check_plugins};
 
 use crate::error::Result;
 use crate::extract::{Answer, Call};
-use crate::{Api, tags};
+use crate::{Api, campaigns, tags};
 
 /// `SegmentResponse`.
 #[skip_serializing_none]
@@ -172,9 +172,11 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     answer(api, &app, segment, id).await
 }
 
+/// Its campaigns fail first: whoever deletes again after a crash in between ends what was begun.
 pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let id = call.label("segment-id");
+    campaigns::fail_with_segment(api, &app, id).await?;
     let tags = tags::take(api, &app.tenant, &arn(&app, id)).await?;
     let segment = api
         .store()

@@ -260,6 +260,49 @@ async fn campaigns_that_cannot_be_are_refused() {
             "Hook.LambdaFunctionName: plugin mailer is a channel, not a personalizer",
         ),
         (
+            "MessageConfiguration",
+            json!({ "CustomMessage": { "Data": "x" } }),
+            400,
+            "CustomDeliveryConfiguration: is required beside CustomMessage",
+        ),
+        ("Priority", json!(6), 400, "Priority: must be between 1 and 5"),
+        (
+            "HoldoutPercent",
+            json!(300),
+            400,
+            "HoldoutPercent: must be between 0 and 100",
+        ),
+        (
+            "Schedule",
+            json!({ "StartTime": "IMMEDIATE", "Frequency": "SOMETIMES" }),
+            400,
+            "Schedule.Frequency: unknown variant `SOMETIMES`",
+        ),
+        (
+            "Schedule",
+            json!({ "StartTime": "IMMEDIATE", "Timezone": "Europe/Warsaw" }),
+            400,
+            "Schedule.Timezone: must be one of UTC, UTC+01",
+        ),
+        (
+            "Schedule",
+            json!({ "StartTime": "2026-12-01T00:00Z", "Frequency": "EVENT" }),
+            400,
+            "Schedule.EventFilter: is required",
+        ),
+        (
+            "Hook",
+            json!({ "LambdaFunctionName": "plugin:mailer", "Mode": "DELIVERY" }),
+            400,
+            "Hook.Mode: must be FILTER",
+        ),
+        (
+            "CustomDeliveryConfiguration",
+            json!({ "DeliveryUri": "plugin:mailer", "EndpointTypes": ["PIGEON"] }),
+            400,
+            "CustomDeliveryConfiguration.EndpointTypes[0]: unknown variant `PIGEON`",
+        ),
+        (
             "CustomDeliveryConfiguration",
             json!({ "DeliveryUri": "plugin:gone" }),
             400,
@@ -282,7 +325,7 @@ async fn campaigns_that_cannot_be_are_refused() {
     api.post(&all, custom).await.json(201);
 }
 
-async fn app_ref(api: &TestApi, app: &str) -> AppRef {
+pub(crate) async fn app_ref(api: &TestApi, app: &str) -> AppRef {
     let tenant = Tenant {
         account: api.store.default_account().await.unwrap(),
         region: "eu-west-1".into(),
@@ -291,7 +334,7 @@ async fn app_ref(api: &TestApi, app: &str) -> AppRef {
 }
 
 /// A run of four recipients: one in the holdout, two for the campaign's message, one for a treatment.
-async fn run(api: &TestApi, app: &AppRef, campaign: &str) -> i64 {
+pub(crate) async fn run(api: &TestApi, app: &AppRef, campaign: &str) -> i64 {
     let now = api.clock.now();
     let run = NewRun {
         id: run_id(&campaign.into(), now),
@@ -402,4 +445,82 @@ async fn pausing_holds_the_run_under_way_and_deleting_ends_it() {
     assert_eq!(state().await, RunState::Running);
     api.delete(&path).await.json(200);
     assert_eq!(state().await, RunState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_page_of_activities_may_end_between_treatments() {
+    let api = TestApi::new().await;
+    let (app, segment) = shop(&api).await;
+    let all = format!("/v1/apps/{app}/campaigns");
+    let made = api.post(&all, campaign(&segment)).await.json(201);
+    let path = format!("{all}/{}/activities", made["Id"].as_str().unwrap());
+    let app = app_ref(&api, &app).await;
+    for _ in 0..3 {
+        run(&api, &app, made["Id"].as_str().unwrap()).await;
+        api.clock.advance(jiff::SignedDuration::from_hours(1));
+    }
+    let ids = |page: &Value| -> Vec<String> {
+        let items = page["Item"].as_array().unwrap().iter();
+        items
+            .map(|activity| activity["Id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let at_once = ids(&api.get(&path).await.json(200));
+    assert_eq!(at_once.len(), 6);
+    for size in [1, 2, 3, 5, 6] {
+        let mut seen = Vec::new();
+        let mut next = format!("{path}?page-size={size}");
+        loop {
+            let page = api.get(&next).await.json(200);
+            assert!((1..=size).contains(&ids(&page).len()), "{page}");
+            seen.extend(ids(&page));
+            match page["NextToken"].as_str() {
+                Some(token) => next = format!("{path}?page-size={size}&token={token}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, at_once, "{size} a page");
+    }
+    for wrong in ["page-size=0", "token=x", "token=MTIz"] {
+        api.get(&format!("{path}?{wrong}")).await.error(400);
+    }
+}
+
+#[tokio::test]
+async fn a_segment_takes_its_campaigns_along() {
+    let api = TestApi::new().await;
+    let (app, segment) = shop(&api).await;
+    let all = format!("/v1/apps/{app}/campaigns");
+    let other = api
+        .post(&format!("/v1/apps/{app}/segments"), json!({ "Dimensions": {} }))
+        .await
+        .json(201);
+    let mut ids = Vec::new();
+    for segment in [&segment, &segment, &segment, other["Id"].as_str().unwrap()] {
+        let made = api.post(&all, campaign(segment)).await.json(201);
+        ids.push(made["Id"].as_str().unwrap().to_owned());
+    }
+    api.put(&format!("{all}/{}", ids[1]), json!({ "IsPaused": true }))
+        .await
+        .json(200);
+    let scope = app_ref(&api, &app).await;
+    let complete = StateChange::of::<CampaignDocument>(&scope, &ids[2], &["SCHEDULED"], "COMPLETED", None);
+    assert!(api.store.set_document_state(complete).await.unwrap());
+    let under_way = run(&api, &scope, &ids[0]).await;
+
+    api.delete(&format!("/v1/apps/{app}/segments/{segment}"))
+        .await
+        .json(200);
+    for (id, expected) in ids.iter().zip(["DELETED", "DELETED", "COMPLETED", "SCHEDULED"]) {
+        let campaign = api.get(&format!("{all}/{id}")).await.json(200);
+        assert_eq!(campaign["State"]["CampaignStatus"], expected);
+    }
+    assert_eq!(
+        api.store.run(under_way).await.unwrap().unwrap().1.state,
+        RunState::Cancelled
+    );
+    // What failed cannot be brought back.
+    api.put(&format!("{all}/{}", ids[1]), json!({ "IsPaused": false }))
+        .await
+        .error(409);
 }

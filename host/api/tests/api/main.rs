@@ -15,6 +15,7 @@ mod front;
 mod iam;
 mod jobs;
 mod journeys;
+mod kpis;
 mod plugins;
 mod segments;
 mod sts;

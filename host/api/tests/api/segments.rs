@@ -88,6 +88,14 @@ async fn conditions_that_cannot_be_are_refused() {
             "SegmentGroups.Groups[0].SourceSegments[0]: there is no segment nobody",
         ),
         (
+            json!({ "SegmentGroups": { "Include": "SOME", "Groups": [] } }),
+            "SegmentGroups.Include: unknown variant `SOME`",
+        ),
+        (
+            json!({ "Dimensions": { "Attributes": { "a": { "AttributeType": "LIKE", "Values": ["b"] } } } }),
+            "Dimensions.Attributes.a.AttributeType: unknown variant `LIKE`",
+        ),
+        (
             json!({ "Dimensions": { "Attributes": { "plugin:gone": { "Values": ["{}"] } } } }),
             "Dimensions.Attributes.plugin:gone: plugin gone is not installed",
         ),
@@ -127,4 +135,44 @@ async fn segments_never_lead_to_themselves() {
         let (_, message) = api.put(&format!("{all}/{first}"), of(target)).await.error(400);
         assert!(message.contains("leads back to the segment itself"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn an_imported_segment_is_the_only_source_of_a_group() {
+    let api = TestApi::new().await;
+    let app = api.app("shop").await;
+    let all = format!("/v1/apps/{app}/segments");
+    let dynamic = api.post(&all, json!({ "Dimensions": plan("a") })).await.json(201);
+    let dynamic = dynamic["Id"].as_str().unwrap();
+    let imported: pinion_domain::segment::SegmentDocument = serde_json::from_value(json!({
+        "ImportDefinition": { "Format": "CSV", "RoleArn": "r", "S3Url": "s3://b/k", "Size": 1 },
+    }))
+    .unwrap();
+    let scope = crate::campaigns::app_ref(&api, &app).await;
+    api.store
+        .create_document(&scope, "imported", imported, "", None)
+        .await
+        .unwrap();
+    let group = |sources: &[&str]| {
+        let sources: Vec<Value> = sources.iter().map(|id| json!({ "Id": id })).collect();
+        json!({ "SegmentGroups": { "Groups": [{ "SourceSegments": sources }] } })
+    };
+    let made = api.post(&all, group(&["imported"])).await.json(201);
+    // A segment that is built on an imported one is dynamic itself.
+    api.post(&all, group(&[made["Id"].as_str().unwrap(), dynamic]))
+        .await
+        .json(201);
+    let (_, message) = api.post(&all, group(&[dynamic, "imported"])).await.error(400);
+    assert!(
+        message.contains("SegmentGroups.Groups[0].SourceSegments: an imported segment must be"),
+        "{message}"
+    );
+    // A source may be pinned to a version, which must be there.
+    let pinned = |version: u32| {
+        let source = json!({ "Id": dynamic, "Version": version });
+        json!({ "SegmentGroups": { "Groups": [{ "SourceSegments": [source] }] } })
+    };
+    api.post(&all, pinned(1)).await.json(201);
+    let (_, message) = api.post(&all, pinned(2)).await.error(400);
+    assert!(message.contains("in version 2"), "{message}");
 }

@@ -14,6 +14,8 @@ const MOST_ATTRIBUTES: usize = 250;
 const MOST_VALUES: usize = 50;
 const LONGEST_NAME: usize = 50;
 const LONGEST_VALUE: usize = 100;
+/// Endpoints are spread over so many cohorts.
+const COHORTS: u8 = 100;
 
 /// What an update made of an endpoint, apart from the document that it changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,6 +75,16 @@ pub fn check(request: &EndpointRequest, field: &str) -> Result<()> {
     if let Some(location) = &request.location {
         check_degrees(location.latitude, 90.0, &at("Location.Latitude"))?;
         check_degrees(location.longitude, 180.0, &at("Location.Longitude"))?;
+    }
+    if let Some(cohort) = &request.origin.cohort_id
+        && !cohort.parse::<u8>().is_ok_and(|cohort| cohort < COHORTS)
+    {
+        return Err(Error::invalid(at("CohortId"), "must be between 0 and 99"));
+    }
+    if let Some(date) = request.origin.creation_date.as_deref()
+        && parse_iso(date).is_none()
+    {
+        return Err(Error::invalid(at("CreationDate"), "must be an ISO 8601 instant"));
     }
     if let Some(user) = &request.user {
         if let Some(attributes) = &user.user_attributes {
@@ -146,9 +158,12 @@ pub fn apply(
     request: EndpointRequest,
     now: Timestamp,
 ) -> (EndpointDocument, Applied) {
+    let origin = request.origin;
     let mut document = document.unwrap_or_else(|| EndpointDocument {
-        cohort_id: rand::rng().random_range(0..100).to_string(),
-        creation_date: iso(now),
+        cohort_id: origin
+            .cohort_id
+            .unwrap_or_else(|| rand::rng().random_range(0..COHORTS).to_string()),
+        creation_date: iso(origin.creation_date.as_deref().and_then(parse_iso).unwrap_or(now)),
         opt_out: "NONE".to_owned(),
         ..EndpointDocument::default()
     });
@@ -239,6 +254,7 @@ fn merge_location(stored: &mut Location, change: Location) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Origin;
     use serde_json::json;
 
     fn request(value: serde_json::Value) -> EndpointRequest {
@@ -283,6 +299,33 @@ mod tests {
         assert_eq!(document.endpoint_status, "ACTIVE");
         assert_eq!(document.creation_date, "2026-01-01T00:00:00.000Z");
         assert_eq!(document.effective_date, "2026-01-02T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_new_endpoint_takes_over_where_it_comes_from_and_an_old_one_does_not() {
+        let comes = |cohort: &str, created: &str| EndpointRequest {
+            origin: Origin {
+                cohort_id: Some(cohort.to_owned()),
+                creation_date: Some(created.to_owned()),
+            },
+            ..EndpointRequest::default()
+        };
+        let (document, _) = apply(None, comes("7", "2020-02-03T04:05:06Z"), at("2026-01-01"));
+        assert_eq!(
+            (document.cohort_id.as_str(), document.creation_date.as_str()),
+            ("7", "2020-02-03T04:05:06.000Z")
+        );
+        let (document, _) = apply(Some(document), comes("8", "2021-01-01"), at("2026-01-02"));
+        assert_eq!(
+            (document.cohort_id.as_str(), document.creation_date.as_str()),
+            ("7", "2020-02-03T04:05:06.000Z")
+        );
+        for (cohort, created, field) in [("100", "2020-01-01", "CohortId"), ("1", "once", "CreationDate")] {
+            match check(&comes(cohort, created), "") {
+                Err(Error::Invalid { field: named, .. }) => assert_eq!(named, field),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -44,6 +44,19 @@ pub struct EndpointRequest {
     pub request_id: Option<String>,
     /// Whose endpoint it is.
     pub user: Option<EndpointUser>,
+    /// Where it comes from, if it was exported somewhere: only imports say so, and only new endpoints take
+    /// it over.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// What an exported endpoint brings along that clients cannot set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `"0"` to `"99"`.
+    pub cohort_id: Option<String>,
+    /// ISO instant.
+    pub creation_date: Option<String>,
 }
 
 /// `EndpointBatchItem`: an update and the id it is for.

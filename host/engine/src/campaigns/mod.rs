@@ -76,13 +76,15 @@ impl Engine {
         Ok(())
     }
 
-    /// The campaign was paused or deleted while its run was being written: the run follows.
+    /// The campaign was paused or deleted, or failed with its segment, while its run was being written: the run
+    /// follows.
     ///
     /// The run comes first and the status after it, since a crash in between must not lose the run.
     async fn catch_up(&self, app: &AppRef, id: &str) -> Result<()> {
         let now = self.store().document::<CampaignDocument>(app, id, None).await?;
         let state = match now.as_ref().map(|campaign| campaign.state.as_str()) {
             Some(state) if state == CampaignStatus::Paused.as_str() => RunState::Paused,
+            Some(state) if state == CampaignStatus::Deleted.as_str() => RunState::Cancelled,
             None => RunState::Cancelled,
             Some(_) => return Ok(()),
         };

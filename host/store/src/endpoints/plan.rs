@@ -70,9 +70,12 @@ impl Plan {
         }
     }
 
-    /// Does the item claim its address, so that another holder loses it?
+    /// Does the item claim its address, so that another holder loses it? One that makes its endpoint
+    /// inactive has no use for it: an export that is read back must not put out who is active.
     pub(super) fn claims(&self, upsert: &Upsert) -> bool {
-        self.index.is_some() && (self.applied.address.is_some() || upsert.request.channel_type.is_some())
+        self.document.is_active()
+            && self.index.is_some()
+            && (self.applied.address.is_some() || upsert.request.channel_type.is_some())
     }
 }
 

@@ -7,7 +7,7 @@ use pinion_domain as domain;
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::Clock as _;
 use pinion_domain::id::{JobId, SegmentId};
-use pinion_domain::job::{ImportJob, ImportJobRequest, JobStatus};
+use pinion_domain::job::{ExportJob, ExportJobRequest, ImportJob, ImportJobRequest, JobStatus};
 use pinion_domain::page::PageRequest;
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
@@ -492,6 +492,41 @@ async fn due_documents_are_found_in_their_states() {
 }
 
 #[tokio::test]
+async fn documents_are_counted_by_state_over_all_applications_of_a_tenant() {
+    each_database(async |store, _| {
+        let (one, other) = (app(&store).await, app(&store).await);
+        for (app, id, state) in [
+            (&one, "a", "SCHEDULED"),
+            (&one, "b", "COMPLETED"),
+            (&other, "c", "SCHEDULED"),
+            (&other, "d", "EXECUTING"),
+        ] {
+            store
+                .create_document(app, id, CampaignDocument::default(), state, None)
+                .await
+                .unwrap();
+        }
+        store
+            .create_document(&one, "s", segment("x"), "SCHEDULED", None)
+            .await
+            .unwrap();
+        let stranger = domain::id::Tenant {
+            region: "us-east-1".into(),
+            ..tenant()
+        };
+        for (tenant, states, expected) in [
+            (tenant(), &["SCHEDULED", "EXECUTING"][..], 3),
+            (tenant(), &["PAUSED"], 0),
+            (stranger, &["SCHEDULED"], 0),
+        ] {
+            let count = store.count_documents::<CampaignDocument>(&tenant, states).await;
+            assert_eq!(count.unwrap(), expected, "{states:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn jobs_are_kept_until_they_are_done() {
     each_database(async |store, clock| {
         let app = app(&store).await;
@@ -505,9 +540,9 @@ async fn jobs_are_kept_until_they_are_done() {
         let ids: Vec<JobId> = ["j1", "j2", "j3"].into_iter().map(JobId::from).collect();
         for id in &ids {
             clock.advance(SignedDuration::from_secs(1));
-            store.create_job(&app, id, job.clone()).await.unwrap();
+            store.create_job(&app, id, &job).await.unwrap();
         }
-        let again = store.create_job(&app, &ids[0], job.clone()).await;
+        let again = store.create_job(&app, &ids[0], &job).await;
         assert!(matches!(again, Err(Error::Domain(domain::Error::Conflict(_)))));
         job.job_status = JobStatus::Processing;
         job.definition.segment_id = Some("s".to_owned());
@@ -523,7 +558,33 @@ async fn jobs_are_kept_until_they_are_done() {
             Err(Error::Domain(_))
         ));
 
-        let unfinished = store.unfinished_jobs().await.unwrap();
+        // A job of the other kind is nobody's business here.
+        let export = ExportJob::new(
+            ExportJobRequest {
+                segment_id: Some("s".into()),
+                ..ExportJobRequest::default()
+            },
+            clock.now(),
+        );
+        store.create_job(&app, &"x1".into(), &export).await.unwrap();
+        assert_eq!(
+            store.job::<ImportJobRequest>(&app, &"x1".into()).await.unwrap(),
+            None
+        );
+        assert_eq!(store.job(&app, &"x1".into()).await.unwrap(), Some(export.clone()));
+        assert!(matches!(
+            store.update_job(&app, &"x1".into(), &job, None).await,
+            Err(Error::Domain(_))
+        ));
+        let exports = store.unfinished_jobs::<ExportJobRequest>().await.unwrap();
+        assert_eq!(exports.len(), 1);
+        let of_segment = store
+            .jobs::<ExportJobRequest>(&app, Some(&"s".into()), &PageRequest::default())
+            .await
+            .unwrap();
+        assert_eq!(of_segment.items, [("x1".into(), export)]);
+
+        let unfinished = store.unfinished_jobs::<ImportJobRequest>().await.unwrap();
         let unfinished: Vec<_> = unfinished
             .into_iter()
             .map(|(of, id, _, cursor)| (of.no, id, cursor))
@@ -535,9 +596,12 @@ async fn jobs_are_kept_until_they_are_done() {
                 (app.no, ids[2].clone(), None)
             ]
         );
-        let first = store.jobs(&app, None, &page(2, None)).await.unwrap();
+        let first = store
+            .jobs::<ImportJobRequest>(&app, None, &page(2, None))
+            .await
+            .unwrap();
         let second = store
-            .jobs(&app, None, &page(2, first.next_token.as_deref()))
+            .jobs::<ImportJobRequest>(&app, None, &page(2, first.next_token.as_deref()))
             .await
             .unwrap();
         let listed: Vec<JobId> = first
@@ -548,12 +612,12 @@ async fn jobs_are_kept_until_they_are_done() {
             .collect();
         assert_eq!(listed, ["j3".into(), "j2".into(), "j1".into()]);
         let of_segment = store
-            .jobs(&app, Some(&"s".into()), &PageRequest::default())
+            .jobs::<ImportJobRequest>(&app, Some(&"s".into()), &PageRequest::default())
             .await
             .unwrap();
         assert_eq!(of_segment.items.len(), 2);
         let of_none = store
-            .jobs(&app, Some(&"t".into()), &PageRequest::default())
+            .jobs::<ImportJobRequest>(&app, Some(&"t".into()), &PageRequest::default())
             .await
             .unwrap();
         assert!(of_none.items.is_empty());

@@ -210,6 +210,8 @@ async fn a_number_is_never_used_again() {
             [1, 2]
         );
         assert_eq!(store.endpoints_by_seq(&app, &[]).await.unwrap(), []);
+        let live = store.live_endpoints(&app).await.unwrap();
+        assert_eq!(live.into_iter().collect::<Vec<_>>(), [1, 2]);
         let changes = changes(&store, &app, before, |changes| changes.endpoints.len() == 2).await;
         let seen: Vec<_> = changes
             .endpoints
@@ -309,6 +311,14 @@ async fn an_address_has_one_active_endpoint() {
                 .map(|change| change.seq)
                 .collect::<Vec<_>>(),
             [0, 1]
+        );
+        // Who says that it is inactive does not claim.
+        let mut inactive = email("ann@example.com");
+        inactive["EndpointStatus"] = json!("INACTIVE");
+        put_one(&store, &app, "e", inactive).await;
+        assert_eq!(
+            (status(&store, &app, "a").await, status(&store, &app, "e").await),
+            ("ACTIVE".into(), "INACTIVE".into())
         );
         // In another application it is somebody else's.
         let other = pinion_store::testing::app(&store).await;
