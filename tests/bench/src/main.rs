@@ -8,6 +8,7 @@ mod import;
 mod memory;
 mod population;
 mod predicate;
+mod requests;
 
 use std::process::Command;
 
@@ -51,6 +52,16 @@ enum What {
     },
     /// The sink of `smtp`: prints its address, runs until its input ends.
     Sink,
+    /// Signed requests to a server of its own.
+    Requests {
+        #[arg(long)]
+        kind: requests::Kind,
+    },
+    /// The server of `requests`: runs until its input ends.
+    Server {
+        #[arg(long)]
+        folder: std::path::PathBuf,
+    },
     /// Nanoseconds per row of a predicate.
     Predicate,
 }
@@ -67,6 +78,8 @@ fn main() -> Result<()> {
         Some(What::Import { folder, size }) => {
             say(&runtime.block_on(campaign::import(&folder, size))?.to_string())
         }
+        Some(What::Requests { kind }) => say(&runtime.block_on(requests::measure(kind))?.to_string()),
+        Some(What::Server { folder }) => runtime.block_on(requests::server(&folder)),
         Some(What::Sink) => runtime.block_on(campaign::sink()),
         Some(What::Predicate) => say(&runtime.block_on(predicate::measure())?.to_string()),
     }
@@ -98,6 +111,32 @@ fn table(quick: bool) -> Result<()> {
     for size in [10_000_u32, 50_000] {
         let args = ["smtp".to_owned(), "--size".to_owned(), size.to_string()];
         print_row("email-smtp to a loopback sink", size, &child(&args)?)?;
+    }
+    say("")?;
+    say("| signed requests | per second | median | slowest hundredth | CPU of the server each |")?;
+    say("|---|---|---|---|---|")?;
+    for (kind, name, what) in [
+        (
+            requests::Kind::Send,
+            "send",
+            "SendMessages to one address, `null` channel",
+        ),
+        (requests::Kind::Update, "update", "UpdateEndpoint"),
+        (requests::Kind::Events, "events", "PutEvents with 100 events"),
+    ] {
+        let row = child(&["requests".to_owned(), "--kind".to_owned(), name.to_owned()])?;
+        let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+        let events = match kind.each() {
+            1 => String::new(),
+            each => format!(" ({:.0} events)", number("per_second") * each as f64),
+        };
+        say(&format!(
+            "| {what} | {:.0}{events} | {:.1} ms | {:.1} ms | {:.0} µs |",
+            number("per_second"),
+            number("median_ms"),
+            number("slowest_hundredth_ms"),
+            number("cpu_micros"),
+        ))?;
     }
     let predicate = child(&["predicate".to_owned()])?;
     say("")?;
