@@ -1,15 +1,12 @@
 //! Custom channel: posts messages to a URL in the payload that Amazon Pinpoint's custom channels use
 //! (developer guide, "Creating custom channels"), up to 50 endpoints a call.
 
-pub mod payload;
-
 use std::time::Duration;
 
+use pinion_sdk::custom_channel::{self, Answer, Payload};
 use pinion_sdk::http::Request;
-use pinion_sdk::{Channel, Message, Outcome, Problem, Receipt, SendError, join_all, report};
+use pinion_sdk::{Channel, Message, Outcome, Problem, SendError, send_in_calls};
 use serde::Deserialize;
-
-use crate::payload::{Answer, Call};
 
 /// As long as Pinpoint waits.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,23 +54,15 @@ impl Webhook {
     }
 
     /// One call: its messages share their fate, apart from what the answer says of each.
-    async fn post(&self, call: &Call<'_>) -> Vec<Outcome> {
-        let request = call
-            .messages()
-            .fold(self.request("POST").json(&call.payload), Request::carries);
-        let answer = match request.send().await {
-            Ok(response) => response.accepted().map(|()| Answer::read(&response)),
-            Err(error) => Err(error.into()),
-        };
-        call.endpoints()
-            .map(|endpoint| match &answer {
-                Ok(answer) => Ok(Receipt {
-                    attributes: answer.attributes(endpoint),
-                    ..Receipt::accepted()
-                }),
-                Err(refusal) => Err(refusal.clone()),
-            })
-            .collect()
+    async fn post(&self, messages: &[&Message]) -> Result<Vec<Outcome>, SendError> {
+        let request = self.request("POST").json(&Payload::of(messages)?);
+        let response = request.carries_all(messages).send().await?;
+        response.accepted()?;
+        let answer = Answer::of(&response);
+        Ok(messages
+            .iter()
+            .map(|message| Ok(answer.receipt(message)))
+            .collect())
     }
 }
 
@@ -89,29 +78,11 @@ impl Channel for Webhook {
     }
 
     async fn send(&self, message: &Message) -> Outcome {
-        self.send_batch(std::slice::from_ref(message)).await.remove(0)
+        self.post(&[message]).await?.remove(0)
     }
 
     async fn send_batch(&self, batch: &[Message]) -> Vec<Outcome> {
-        let (calls, mut outcomes) = payload::calls(batch);
-        join_all(calls.iter().map(|call| async move {
-            let outcomes = self.post(call).await;
-            for (message, outcome) in call.messages().zip(&outcomes) {
-                report(message, outcome);
-            }
-            (call, outcomes)
-        }))
-        .await
-        .into_iter()
-        .for_each(|(call, results)| {
-            for (place, outcome) in call.places().zip(results) {
-                outcomes[place] = Some(outcome);
-            }
-        });
-        outcomes
-            .into_iter()
-            .map(|outcome| outcome.expect("a message is refused at once or part of one call"))
-            .collect()
+        send_in_calls(batch, custom_channel::fits, async |call| self.post(call).await).await
     }
 
     async fn check(&self) -> Vec<Problem> {
@@ -134,6 +105,3 @@ impl Channel for Webhook {
 }
 
 pinion_sdk::channel!(Webhook, manifest = "../plugin.json");
-
-#[cfg(test)]
-mod tests;

@@ -2,14 +2,12 @@
 
 use std::future::Future;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 
 pub use crate::bindings::channel::pinion::channel::types::{
     Address, Event, EventKind, Message, Part, Problem, Receipt, SendError, Webhook, WebhookReply,
 };
-use crate::host;
+use crate::{batch, host, settings};
 
 /// What became of one message.
 pub type Outcome = Result<Receipt, SendError>;
@@ -31,9 +29,9 @@ pub trait Channel: Sized + 'static {
 
     /// Sends a batch; results in the order of the messages. By default all messages at once through
     /// [`send`](Self::send), each reported as it comes. A provider that takes many messages in a call
-    /// is served best by overriding this, with a [`report`] as soon as a call has answered.
+    /// is served best by overriding this with [`send_in_calls`](crate::send_in_calls).
     fn send_batch(&self, batch: &[Message]) -> impl Future<Output = Vec<Outcome>> {
-        send_each(self, batch)
+        batch::send_each(self, batch)
     }
 
     /// Does the login work? Nothing wrong by default.
@@ -51,33 +49,6 @@ pub trait Channel: Sized + 'static {
 /// does not send again what was reported.
 pub fn report(message: &Message, outcome: &Outcome) {
     host::report(&message.delivery_id, outcome.as_ref());
-}
-
-async fn send_each<C: Channel>(channel: &C, batch: &[Message]) -> Vec<Outcome> {
-    join_all(batch.iter().map(|message| async move {
-        let outcome = channel.send(message).await;
-        report(message, &outcome);
-        outcome
-    }))
-    .await
-}
-
-/// Runs futures at the same time; results in their order.
-pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut running: FuturesUnordered<_> = futures
-        .into_iter()
-        .enumerate()
-        .map(|(index, future)| async move { (index, future.await) })
-        .collect();
-    let mut results: Vec<Option<F::Output>> = Vec::new();
-    results.resize_with(running.len(), || None);
-    while let Some((index, result)) = running.next().await {
-        results[index] = Some(result);
-    }
-    results
-        .into_iter()
-        .map(|result| result.expect("the stream ends when every future has ended"))
-        .collect()
 }
 
 impl Message {
@@ -182,7 +153,7 @@ impl WebhookReply {
 /// Makes the channel that this instance serves.
 #[doc(hidden)]
 pub fn open<C: Channel>() -> Result<C, String> {
-    C::new(crate::parse_settings(&host::settings())?)
+    C::new(settings::read(&host::settings())?)
 }
 
 /// The export `check`.

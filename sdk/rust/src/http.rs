@@ -85,6 +85,13 @@ impl Request {
         self
     }
 
+    /// Says that this request carries several messages.
+    pub fn carries_all(self, messages: &[&Message]) -> Self {
+        messages
+            .iter()
+            .fold(self, |request, message| request.carries(message))
+    }
+
     /// Sets the time until the answer must be there; the host caps it. Without, it is 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
@@ -116,9 +123,17 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// `Retry-After` in seconds; its other form, a date, counts as absent.
+    /// `Retry-After` in seconds. Its other form, a date, is taken from the answer's own `Date`: a plugin's clock
+    /// and the provider's may differ.
     pub fn retry_after(&self) -> Option<u32> {
-        self.header("retry-after")?.trim().parse().ok()
+        let after = self.header("retry-after")?.trim();
+        if let Ok(seconds) = after.parse() {
+            return Some(seconds);
+        }
+        let until = httpdate::parse_http_date(after).ok()?;
+        let now = httpdate::parse_http_date(self.header("date")?).ok()?;
+        let wait = until.duration_since(now).unwrap_or_default();
+        Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
     }
 
     /// The body as text, with replacement characters where it is not UTF-8.

@@ -30,26 +30,32 @@
 // The generated export macros name this crate from the outside and from within alike.
 extern crate self as pinion_sdk;
 
+mod batch;
 pub mod bindings;
 pub mod channel;
 pub mod columns;
+pub mod custom_channel;
 #[doc(hidden)]
 pub mod export;
 mod host;
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod mail;
 pub mod personalizer;
 pub mod predicate;
+pub mod score;
+mod settings;
 pub mod smtp;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use batch::{join_all, send_in_calls};
 pub use channel::{
     Address, Channel, Event, EventKind, Message, Outcome, Part, Problem, Receipt, SendError, Webhook,
-    WebhookReply, join_all, report,
+    WebhookReply, report,
 };
-pub use columns::{ColumnKind, ColumnSpec, Memo, Row, Values};
+pub use columns::{Batch, ColumnKind, ColumnSpec, Memo, Row, Values};
 pub use personalizer::{Output, Personalizer};
 pub use predicate::Predicate;
 
@@ -57,12 +63,6 @@ pub use predicate::Predicate;
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
-
-/// Reads a plugin's settings.
-pub(crate) fn parse_settings<S: serde::de::DeserializeOwned>(json: &str) -> Result<S, String> {
-    let json = if json.is_empty() { "{}" } else { json };
-    serde_json::from_str(json).map_err(|error| format!("settings: {error}"))
-}
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

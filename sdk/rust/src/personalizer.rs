@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::personalizer::exports::pinion::personalizer::personalizer::Personalized;
 use crate::columns::{Batch, Column, ColumnData, ColumnKind, ColumnSpec, Row, Rows, TextCells};
+use crate::settings;
 
 /// Code that fills a template's values.
 pub trait Personalizer: Sized + 'static {
@@ -139,7 +140,7 @@ fn wrong_kind(output: usize, given: &str) -> ! {
 /// Makes the personalizer of these settings.
 #[doc(hidden)]
 pub fn open<P: Personalizer>(settings: &str) -> Result<P, String> {
-    P::new(crate::parse_settings(settings)?)
+    P::new(settings::read(settings)?)
 }
 
 /// The export `personalize`.

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::columns::{Batch, ColumnKind, ColumnSpec, Dictionary, Row, Rows};
+use crate::settings;
 
 /// A condition of a segment.
 pub trait Predicate: Sized + 'static {
@@ -21,11 +22,7 @@ pub trait Predicate: Sized + 'static {
     /// Decides a batch: one bit a row, the least significant first. By default through
     /// [`matches`](Self::matches); override it to work on whole columns.
     fn evaluate(&self, batch: &Batch<'_>) -> Vec<u8> {
-        let mut bits = vec![0; (batch.rows.count as usize).div_ceil(8)];
-        for (index, row) in batch.iter().enumerate() {
-            bits[index / 8] |= u8::from(self.matches(row)) << (index % 8);
-        }
-        bits
+        batch.select(|row| self.matches(batch.row(row)))
     }
 }
 
@@ -41,7 +38,7 @@ pub struct Evaluation<P> {
 impl<P: Predicate> Evaluation<P> {
     /// The export `begin`.
     pub fn begin(settings: &str, now: i64, dictionaries: Vec<Dictionary>) -> Result<Self, String> {
-        let predicate = P::new(crate::parse_settings(settings)?)?;
+        let predicate = P::new(settings::read(settings)?)?;
         Ok(Self::of(predicate, now, dictionaries))
     }
 
@@ -78,5 +75,5 @@ impl<P: Predicate> Evaluation<P> {
 /// The export `inputs`.
 #[doc(hidden)]
 pub fn inputs<P: Predicate>(settings: &str) -> Result<Vec<ColumnSpec>, String> {
-    Ok(P::new(crate::parse_settings(settings)?)?.inputs())
+    Ok(P::new(settings::read(settings)?)?.inputs())
 }

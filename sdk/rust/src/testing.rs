@@ -26,7 +26,7 @@ use crate::channel::{Channel, Message, Outcome};
 use crate::columns::{Column, ColumnData, Dictionary, Rows, TextCells};
 use crate::personalizer::{self, Personalizer};
 use crate::predicate::{Evaluation, Predicate};
-use crate::{Address, parse_settings};
+use crate::{Address, settings};
 
 type Fetch = Rc<dyn Fn(&Request) -> Result<http::Response, http::Error>>;
 type Submit = Rc<dyn Fn(&Submission) -> Result<smtp::Acceptance, smtp::Error>>;
@@ -189,9 +189,13 @@ impl Table {
             "columns have as many cells as there are rows"
         );
         self.rows.count = count;
-        let mut valid = vec![0; cells.len().div_ceil(8)];
-        for (index, cell) in cells.iter().enumerate() {
-            valid[index / 8] |= u8::from(cell.is_some()) << (index % 8);
+        // As the host does it: no bitmap where nothing is missing.
+        let gaps = cells.iter().any(Option::is_none);
+        let mut valid = vec![0; if gaps { cells.len().div_ceil(8) } else { 0 }];
+        for (byte, cells) in valid.iter_mut().zip(cells.chunks(8)) {
+            for (bit, cell) in cells.iter().enumerate() {
+                *byte |= u8::from(cell.is_some()) << bit;
+            }
         }
         self.rows.columns.push(Column { data, valid });
         self
@@ -245,7 +249,7 @@ impl Table {
 
     /// Which rows a predicate with these settings selects.
     pub fn matches<P: Predicate>(&self, settings: &serde_json::Value) -> Result<Vec<bool>, String> {
-        let predicate = P::new(parse_settings(&settings.to_string())?)?;
+        let predicate = P::new(settings::read(&settings.to_string())?)?;
         let bits = Evaluation::of(predicate, self.now, self.dictionaries.clone()).evaluate(&self.rows);
         Ok((0..self.rows.count as usize)
             .map(|row| bits[row / 8] >> (row % 8) & 1 == 1)

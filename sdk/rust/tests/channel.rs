@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pinion_sdk::http::{Error, HeaderValue, Request, Response};
 use pinion_sdk::testing::{Host, block_on, message};
-use pinion_sdk::{Channel, Message, NoSettings, Outcome, Receipt, SendError, Webhook, kv};
+use pinion_sdk::{Channel, Message, NoSettings, Outcome, Receipt, SendError, Webhook, kv, send_in_calls};
 use serde_json::json;
 
 /// Asks the host as often as the message's metadata says, so that messages end in another order than
@@ -76,7 +76,7 @@ fn settings_that_do_not_fit_refuse_every_message() {
     let host = Host::new();
     let settings = json!({"colour": "red"});
     let outcomes = host.send::<Patient>(&settings, vec![message("a"), message("b")]);
-    let problem = "settings: unknown field `colour`, there are no fields at line 1 column 9";
+    let problem = "settings: unknown field `colour`, there are no fields";
     let refusal = Err(SendError::Misconfigured(problem.to_owned()));
     assert_eq!(outcomes, [refusal.clone(), refusal]);
     assert_eq!(host.check::<Patient>(&settings)[0].text, problem);
@@ -151,8 +151,129 @@ fn an_answer_says_what_became_of_the_message() {
     ] {
         assert_eq!(answer(status, "7"), Err(expected), "{status}");
     }
-    let date = "Wed, 21 Oct 2026 07:28:00 GMT";
-    assert_eq!(answer(429, date), Err(SendError::RateLimited(None)));
+}
+
+#[test]
+fn a_date_to_retry_after_counts_from_the_answers_own_date() {
+    let after = |retry_after: &str, date: Option<&str>| {
+        let header = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let headers = [
+            Some(("retry-after", retry_after)),
+            date.map(|date| ("Date", date)),
+        ];
+        Response {
+            status: 429,
+            headers: headers.into_iter().flatten().map(header).collect(),
+            body: Vec::new(),
+        }
+        .accepted()
+    };
+    let now = Some("Wed, 21 Oct 2026 07:28:00 GMT");
+    for (retry_after, date, seconds) in [
+        (" 120 ", None, Some(120)),
+        ("Wed, 21 Oct 2026 07:29:30 GMT", now, Some(90)),
+        ("Wed, 21 Oct 2026 07:00:00 GMT", now, Some(0)),
+        ("Wed, 21 Oct 2026 07:29:30 GMT", None, None),
+        ("soon", now, None),
+        ("-5", now, None),
+    ] {
+        let expected = Err(SendError::RateLimited(seconds));
+        assert_eq!(after(retry_after, date), expected, "{retry_after:?}");
+    }
+}
+
+/// Takes two messages a call, of one recipient's initial only.
+struct Pairs;
+
+impl Channel for Pairs {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    async fn send(&self, message: &Message) -> Outcome {
+        self.call(&[message]).await?.remove(0)
+    }
+
+    async fn send_batch(&self, batch: &[Message]) -> Vec<Outcome> {
+        let initial = |message: &Message| message.delivery_id.chars().next();
+        let fits = |call: &[&Message], message: &Message| {
+            call.len() < 2 && call.iter().all(|other| initial(other) == initial(message))
+        };
+        send_in_calls(batch, fits, async |call| self.call(call).await).await
+    }
+}
+
+impl Pairs {
+    async fn call(&self, messages: &[&Message]) -> Result<Vec<Outcome>, SendError> {
+        let request = Request::post("https://api.example.com/").carries_all(messages);
+        request.send().await?.accepted()?;
+        if messages[0].delivery_id == "too few" {
+            return Ok(Vec::new());
+        }
+        let outcome = |message: &&Message| Ok(Receipt::with_id(format!("of {}", message.delivery_id)));
+        Ok(messages.iter().map(outcome).collect())
+    }
+}
+
+#[test]
+fn calls_have_several_messages_and_outcomes_keep_their_places() {
+    let host = Host::new();
+    host.on_fetch(|request| {
+        let status = if request.deliveries == ["b2", "b4"] {
+            503
+        } else {
+            200
+        };
+        Ok(Response {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
+    });
+    let ids = ["a1", "b2", "a3", "b4", "b5", "a6"];
+    let outcomes = host.send::<Pairs>(&json!({}), ids.map(message).to_vec());
+
+    let calls: Vec<_> = host
+        .requests()
+        .into_iter()
+        .map(|request| request.deliveries)
+        .collect();
+    assert_eq!(
+        calls,
+        [vec!["a1", "a3"], vec!["b2", "b4"], vec!["b5"], vec!["a6"]]
+    );
+    for (id, outcome) in ids.iter().zip(&outcomes) {
+        let expected = match *id {
+            "b2" | "b4" => Err(SendError::Unavailable("HTTP 503".to_owned())),
+            id => Ok(Receipt::with_id(format!("of {id}"))),
+        };
+        assert_eq!(*outcome, expected, "{id}");
+    }
+    let mut reports = host.reports();
+    reports.sort_by(|one, other| one.0.cmp(&other.0));
+    let expected: Vec<_> = {
+        let mut all: Vec<_> = ids.iter().map(|id| (*id).to_owned()).zip(outcomes).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    };
+    assert_eq!(reports, expected);
+    assert_eq!(host.send::<Pairs>(&json!({}), Vec::new()), []);
+}
+
+#[test]
+#[should_panic(expected = "one outcome for each of its messages")]
+fn a_call_that_forgets_a_message_panics() {
+    let host = Host::new();
+    host.on_fetch(|_| {
+        Ok(Response {
+            status: 200,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
+    });
+    host.send::<Pairs>(&json!({}), vec![message("too few")]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use pinion_sdk::testing::Table;
-use pinion_sdk::{ColumnSpec, Memo, NoSettings, Output, Personalizer, Predicate, Row};
+use pinion_sdk::{Batch, ColumnSpec, Memo, NoSettings, Output, Personalizer, Predicate, Row};
 use serde_json::json;
 
 thread_local! {
@@ -83,6 +83,120 @@ fn a_memo_works_once_for_each_distinct_list() {
             .all(|(row, member)| *member == (row % 3 != 1))
     );
     assert_eq!(WORK.get(), 3);
+}
+
+/// Members have a score of at least their city's sum of all scores, halved. Works on whole columns.
+struct TopOfTown;
+
+impl Predicate for TopOfTown {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn inputs(&self) -> Vec<ColumnSpec> {
+        vec![
+            ColumnSpec::number("Metrics.score"),
+            ColumnSpec::text("Location.City"),
+        ]
+    }
+
+    fn matches(&self, _: Row<'_>) -> bool {
+        panic!("evaluate is given, so rows are not asked for")
+    }
+
+    fn evaluate(&self, batch: &Batch<'_>) -> Vec<u8> {
+        let (scores, cities) = (batch.numbers(0), batch.codes(1));
+        let mut sums = vec![0.0; batch.dictionary(1).starts.len()];
+        scores.for_each(|row, score| {
+            if let Some(city) = cities.get(row) {
+                sums[city as usize] += score;
+            }
+        });
+        batch.select(|row| {
+            let town = cities.get(row).map(|city| sums[city as usize]);
+            town.is_some_and(|sum| scores.get(row) >= Some(sum / 2.0))
+        })
+    }
+}
+
+#[test]
+fn columns_are_read_whole() {
+    let rows = 1_000;
+    let scores: Vec<_> = (0..rows)
+        .map(|row| (row % 3 != 0).then_some(row as f64))
+        .collect();
+    let towns: Vec<Vec<String>> = (0..rows)
+        .map(|row| {
+            if row % 5 == 0 {
+                vec![]
+            } else {
+                vec![(row / 4).to_string()]
+            }
+        })
+        .collect();
+    let towns: Vec<Vec<&str>> = towns
+        .iter()
+        .map(|town| town.iter().map(String::as_str).collect())
+        .collect();
+    let cells: Vec<&[&str]> = towns.iter().map(Vec::as_slice).collect();
+    let members = Table::new(0)
+        .number(&scores)
+        .text(&cells)
+        .matches::<TopOfTown>(&json!({}))
+        .unwrap();
+    let expected: Vec<bool> = (0..rows)
+        .map(|row| {
+            let neighbours = (0..rows).filter(|other| !towns[row].is_empty() && towns[*other] == towns[row]);
+            let sum: f64 = neighbours.filter_map(|other| scores[other]).sum();
+            !towns[row].is_empty() && scores[row] >= Some(sum / 2.0)
+        })
+        .collect();
+    assert_eq!(members, expected);
+    assert!(expected.iter().any(|member| *member) && expected.iter().any(|member| !*member));
+}
+
+/// Members are the rows whose number is their place; the row API and the column API must say the same.
+struct InPlace;
+
+impl Predicate for InPlace {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn inputs(&self) -> Vec<ColumnSpec> {
+        vec![ColumnSpec::integer("Events.x.Count")]
+    }
+
+    fn matches(&self, _: Row<'_>) -> bool {
+        panic!("evaluate is given, so rows are not asked for")
+    }
+
+    fn evaluate(&self, batch: &Batch<'_>) -> Vec<u8> {
+        let mut visited = vec![None; batch.len()];
+        batch
+            .integers(0)
+            .for_each(|row, value| visited[row] = Some(value));
+        let asked: Vec<_> = batch.iter().map(|row| row.integer(0)).collect();
+        assert_eq!(visited, asked);
+        batch.select(|row| visited[row] == i64::try_from(row).ok())
+    }
+}
+
+#[test]
+fn a_column_has_the_cells_of_its_rows() {
+    for count in [0, 1, 7, 8, 9, 64, 65] {
+        let full: Vec<_> = (0..count).map(Some).collect();
+        let gaps: Vec<_> = (0..count).map(|row| (row % 3 == 1).then_some(row)).collect();
+        for cells in [full, gaps] {
+            let members = Table::new(0).integer(&cells).matches::<InPlace>(&json!({}));
+            let expected: Vec<bool> = cells.iter().map(Option::is_some).collect();
+            assert_eq!(members, Ok(expected), "{count} rows");
+        }
+    }
 }
 
 struct Mistaken;

@@ -1,11 +1,10 @@
 //! The channel before a scripted receiver.
 
-use pinion_sdk::Part;
 use pinion_sdk::http::{Error, HeaderValue, Response};
 use pinion_sdk::testing::{Host, message};
+use pinion_sdk::{Message, Part, Problem, Receipt, SendError};
 use serde_json::{Value, json};
-
-use super::*;
+use webhook::Webhook;
 
 fn settings() -> Value {
     json!({"url": "https://hooks.example.com/pinpoint"})
