@@ -62,7 +62,7 @@ enum What {
         #[arg(long)]
         folder: std::path::PathBuf,
     },
-    /// Nanoseconds per row of a predicate.
+    /// Nanoseconds of CPU per row of a predicate.
     Predicate,
 }
 
@@ -140,10 +140,16 @@ fn table(quick: bool) -> Result<()> {
     }
     let predicate = child(&["predicate".to_owned()])?;
     say("")?;
-    say("| predicate engagement-score | ns per row |")?;
-    say("|---|---|")?;
-    for (name, value) in predicate.as_object().into_iter().flatten() {
-        say(&format!("| {name} | {:.1} |", value.as_f64().unwrap_or(f64::NAN)))?;
+    say("| predicate engagement-score, ns of CPU per row | in the sandbox | native | ratio |")?;
+    say("|---|---|---|---|")?;
+    for row in predicate.as_array().into_iter().flatten() {
+        let name = row["name"].as_str().unwrap_or_default();
+        let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+        let (sandboxed, native) = (number("sandboxed"), number("native"));
+        say(&format!(
+            "| {name} | {sandboxed:.1} | {native:.1} | {:.1} |",
+            sandboxed / native
+        ))?;
     }
     Ok(())
 }
