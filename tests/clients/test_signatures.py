@@ -7,12 +7,10 @@ import urllib.error
 import urllib.request
 
 import pytest
-from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from pinion import REGION, wait_for
+from pinion import wait_for
 
 
 def refused(call):
@@ -46,13 +44,6 @@ def test_a_disabled_key_is_refused_within_seconds(server):
     wait_for(is_refused, "the key to be disabled", seconds=5)
 
 
-def signed(server, method="GET", path="/v1/apps", body=b"", service="mobiletargeting"):
-    request = AWSRequest(method, server.url + path, data=body, headers={"content-type": "application/json"})
-    credentials = Credentials(server.key["AccessKeyId"], server.key["SecretAccessKey"])
-    SigV4Auth(credentials, service, REGION).add_auth(request)
-    return request
-
-
 def send(server, request, path=None, body=None):
     """Status and error code of the answer."""
     url = server.url + path if path else request.url
@@ -69,17 +60,17 @@ def send(server, request, path=None, body=None):
 
 def test_what_was_signed_cannot_be_changed(server):
     body = json.dumps({"Name": "mine"}).encode()
-    create = signed(server, "POST", body=body)
+    create = server.signed("POST", body=body)
     assert send(server, create) == (201, None)
     assert send(server, create, body=body.replace(b"mine", b"your")) == (403, "InvalidSignatureException")
-    listing = signed(server)
+    listing = server.signed()
     assert send(server, listing) == (200, None)
     assert send(server, listing, path="/v1/apps?page-size=1") == (403, "InvalidSignatureException")
     assert send(server, listing, path="/v1/templates") == (403, "InvalidSignatureException")
 
 
 def test_a_signature_for_another_service_is_none(server):
-    status, code = send(server, signed(server, service="ses"))
+    status, code = send(server, server.signed(service="ses"))
     assert (status, code) == (403, "InvalidSignatureException")
 
 
@@ -91,7 +82,7 @@ def test_no_signature_at_all(server):
 def test_a_clock_that_is_off(server, monkeypatch, minutes):
     now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: now.replace(tzinfo=None))
-    status, code = send(server, signed(server))
+    status, code = send(server, server.signed())
     assert status == 403
     assert code == "RequestTimeTooSkewed"
 
