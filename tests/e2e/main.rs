@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod harness;
+mod plugin_commands;
 mod plugins;
 mod restart;
 mod send;

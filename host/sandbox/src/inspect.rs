@@ -8,19 +8,75 @@ use wasmparser::{Encoding, Parser, Payload};
 /// The version of the packages under `wit/` that this host speaks.
 const PACKAGES: &str = "0.1.0";
 
-/// Reads and judges a component file; the error is a sentence.
+/// The custom section with the SDK's language and version.
+const SDK_SECTION: &str = "pinion-sdk";
+
+const KINDS: [Kind; 3] = [Kind::Channel, Kind::Predicate, Kind::Personalizer];
+
+/// What a file says of itself, and everything that keeps this host from running it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inspection {
+    /// Its manifest, if it has exactly one that can be read.
+    pub manifest: Option<Manifest>,
+    /// Language and version of the SDK it was made with: `rust 0.1.0`.
+    pub sdk: Option<String>,
+    /// The interfaces that it imports, with their versions.
+    pub imports: Vec<String>,
+    /// The interfaces that it exports, with their versions.
+    pub exports: Vec<String>,
+    /// Sentences for the plugin's author. Without one the component fits a world of this host, as far as names tell:
+    /// whether every function does, linking shows.
+    pub problems: Vec<String>,
+}
+
+/// Looks at a component file without compiling it.
+pub fn inspection(component: &[u8]) -> Inspection {
+    let outline = match outline(component) {
+        Ok(outline) => outline,
+        Err(problem) => {
+            return Inspection {
+                problems: vec![problem],
+                ..Inspection::default()
+            };
+        }
+    };
+    let mut problems = Vec::new();
+    let manifest = outline.manifest().map_err(|problem| problems.push(problem)).ok();
+    // Without a manifest, what the component exports says what it wants to be.
+    let kind = manifest.as_ref().map(|manifest| manifest.kind);
+    if let Some(kind) = kind.or_else(|| exported_kind(&outline.exports)) {
+        problems.extend(check_exports(&outline.exports, kind).err());
+        let imports = outline.imports.iter();
+        problems.extend(imports.filter_map(|import| check_import(import, kind).err()));
+    } else {
+        let interfaces = KINDS.map(exported_interface).join(", ");
+        problems.push(format!("the component exports none of {interfaces}"));
+    }
+    Inspection {
+        manifest,
+        sdk: outline.sdk,
+        imports: outline.imports,
+        exports: outline.exports,
+        problems,
+    }
+}
+
+/// Reads and judges a component file; the error is the first problem.
 pub fn inspect(component: &[u8]) -> Result<Manifest, String> {
-    let outline = outline(component)?;
-    let manifest = outline.manifest()?;
-    check_exports(&outline.exports, manifest.kind)?;
-    check_imports(&outline.imports, manifest.kind)?;
-    Ok(manifest)
+    let Inspection {
+        manifest, problems, ..
+    } = inspection(component);
+    match (problems.into_iter().next(), manifest) {
+        (None, Some(manifest)) => Ok(manifest),
+        (problem, _) => Err(problem.unwrap_or_else(|| "the component has no manifest".to_owned())),
+    }
 }
 
 /// What matters of a component's structure.
 #[derive(Debug, Default)]
 struct Outline<'a> {
     manifests: Vec<&'a [u8]>,
+    sdk: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -29,7 +85,7 @@ impl Outline<'_> {
     fn manifest(&self) -> Result<Manifest, String> {
         match self.manifests.as_slice() {
             [] => Err(format!(
-                "the component has no manifest: the SDK's `register!` puts one into the custom section {SECTION:?}"
+                "the component has no manifest: the SDK's macros put one into the custom section {SECTION:?}"
             )),
             [manifest] => Manifest::parse(manifest),
             several => Err(format!(
@@ -62,6 +118,9 @@ fn outline(component: &[u8]) -> Result<Outline<'_>, String> {
             // Linkers put custom sections of Rust statics into the module inside the component.
             Payload::CustomSection(section) if section.name() == SECTION => {
                 outline.manifests.push(section.data());
+            }
+            Payload::CustomSection(section) if section.name() == SDK_SECTION => {
+                outline.sdk = Some(String::from_utf8_lossy(section.data()).into_owned());
             }
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
@@ -117,46 +176,45 @@ const RUNTIME_PACKAGES: [&str; 6] = [
     "wasi:sockets",
 ];
 
+/// The kind whose interface is among the exports.
+fn exported_kind(exports: &[String]) -> Option<Kind> {
+    let exports = |interface| exports.iter().any(|export| split_version(export).0 == interface);
+    KINDS.into_iter().find(|kind| exports(exported_interface(*kind)))
+}
+
 fn check_exports(exports: &[String], kind: Kind) -> Result<(), String> {
     let wanted = exported_interface(kind);
     let found = exports
         .iter()
         .map(|export| split_version(export))
         .find(|(name, _)| *name == wanted);
-    match found {
-        Some((_, version)) => check_version(wanted, version),
-        None => {
-            let other = [Kind::Channel, Kind::Predicate, Kind::Personalizer]
-                .into_iter()
-                .find(|other| {
-                    let interface = exported_interface(*other);
-                    exports.iter().any(|export| split_version(export).0 == interface)
-                });
-            Err(match other {
-                Some(other) => format!("the manifest says {kind}, but the component is a {other}"),
-                None => format!("the component does not export {wanted}@{PACKAGES}, as a {kind} must"),
-            })
-        }
+    match (found, exported_kind(exports)) {
+        (Some((_, version)), _) => check_version(wanted, version),
+        (None, Some(other)) => Err(format!(
+            "the manifest says {kind}, but the component is a {other}"
+        )),
+        (None, None) => Err(format!(
+            "the component does not export {wanted}@{PACKAGES}, as a {kind} must"
+        )),
     }
 }
 
-fn check_imports(imports: &[String], kind: Kind) -> Result<(), String> {
-    for import in imports {
-        let (name, version) = split_version(import);
-        let package = name.split('/').next().unwrap_or(name);
-        if RUNTIME_PACKAGES.contains(&package) {
-            if !version.starts_with("0.2.") {
-                return Err(format!(
-                    "the component imports {import}; this host has version 0.2 of {package}"
-                ));
-            }
-        } else if importable_interfaces(kind).contains(&name) {
-            check_version(name, version)?;
+fn check_import(import: &str, kind: Kind) -> Result<(), String> {
+    let (name, version) = split_version(import);
+    let package = name.split('/').next().unwrap_or(name);
+    if RUNTIME_PACKAGES.contains(&package) {
+        if version.starts_with("0.2.") {
+            Ok(())
         } else {
-            return Err(format!("the component imports {import}, which a {kind} may not"));
+            Err(format!(
+                "the component imports {import}; this host has version 0.2 of {package}"
+            ))
         }
+    } else if importable_interfaces(kind).contains(&name) {
+        check_version(name, version)
+    } else {
+        Err(format!("the component imports {import}, which a {kind} may not"))
     }
-    Ok(())
 }
 
 /// Versions `0.1.x` are compatible with each other; whether `x` has what is used, linking tells.
@@ -219,11 +277,7 @@ mod tests {
                 Some("the component imports somebody, which a personalizer may not"),
             ),
         ] {
-            assert_eq!(
-                check_imports(&names(&[import]), kind).err().as_deref(),
-                problem,
-                "{import}"
-            );
+            assert_eq!(check_import(import, kind).err().as_deref(), problem, "{import}");
         }
     }
 
@@ -257,7 +311,7 @@ mod tests {
             ),
             (
                 b"\0asm\x0d\0\x01\0",
-                "the component has no manifest: the SDK's `register!` puts one into the custom section \"pinion-manifest\"",
+                "the component has no manifest: the SDK's macros put one into the custom section \"pinion-manifest\"",
             ),
         ] {
             assert_eq!(inspect(file).unwrap_err(), problem);
@@ -267,6 +321,41 @@ mod tests {
             inspect(truncated)
                 .unwrap_err()
                 .starts_with("the file is not a valid component")
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let component = wat::parse_str(
+            r#"(component
+                (import "pinion:host/log@0.1.0" (instance))
+                (import "pinion:host/http@0.2.0" (instance))
+                (import "wasi:http/types@0.2.6" (instance))
+                (instance $export)
+                (export "pinion:channel/channel@0.3.0" (instance $export))
+                (@custom "pinion-sdk" "c 7"))"#,
+        )
+        .unwrap();
+        let inspection = inspection(&component);
+        assert_eq!(inspection.manifest, None);
+        assert_eq!(inspection.sdk.as_deref(), Some("c 7"));
+        assert_eq!(inspection.exports, ["pinion:channel/channel@0.3.0"]);
+        assert_eq!(
+            inspection.imports,
+            [
+                "pinion:host/log@0.1.0",
+                "pinion:host/http@0.2.0",
+                "wasi:http/types@0.2.6"
+            ]
+        );
+        assert_eq!(
+            inspection.problems,
+            [
+                "the component has no manifest: the SDK's macros put one into the custom section \"pinion-manifest\"",
+                "the component was built against pinion:channel/channel@0.3.0; this host has pinion:channel/channel@0.1.0",
+                "the component was built against pinion:host/http@0.2.0; this host has pinion:host/http@0.1.0",
+                "the component imports wasi:http/types@0.2.6, which a channel may not",
+            ]
         );
     }
 }

@@ -37,6 +37,7 @@ use adapters::Adapters;
 use channel::SandboxedChannel;
 use code::CodeCache;
 use engines::Engines;
+pub use inspect::{Inspection, inspection};
 pub use limits::Limits;
 pub use outbound::guard::EgressConfig;
 use outbound::guard::Guard;

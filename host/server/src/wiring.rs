@@ -25,6 +25,16 @@ pub const CONSOLE_KEY: &str = "console";
 /// First-party components, in the binary.
 const EMBEDDED: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
+/// A component in the binary, by its name; `None` if this server was built without it.
+pub fn embedded(name: &str) -> Option<bytes::Bytes> {
+    let named =
+        |component: &&&[u8]| pinion_sandbox::manifest(component).is_ok_and(|found| found.name == name);
+    EMBEDDED
+        .iter()
+        .find(named)
+        .map(|component| bytes::Bytes::from_static(component))
+}
+
 /// The clock of everything outside tests.
 pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)

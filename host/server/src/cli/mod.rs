@@ -28,6 +28,9 @@ enum Command {
     /// The console in the browser.
     #[command(subcommand)]
     Console(Console),
+    /// Plugins: making, checking and measuring them.
+    #[command(subcommand)]
+    Plugin(commands::plugin::Plugin),
     /// The settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -165,6 +168,7 @@ pub fn run(cli: Cli) -> Result<()> {
             }
             Command::Call(call) => commands::call::run(call).await,
             Command::Console(Console::Link { data, url }) => commands::console::link(&data, &url).await,
+            Command::Plugin(command) => commands::plugin::run(command).await,
             Command::Config(ConfigCommand::Check { config }) => {
                 Config::load(config.as_deref(), std::env::vars()).map(drop)
             }

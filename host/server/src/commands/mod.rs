@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod console;
 pub(crate) mod data;
 pub(crate) mod key;
+pub(crate) mod plugin;
 pub(crate) mod serve;
 
 use std::io::Write as _;
