@@ -73,6 +73,8 @@ class Server:
             # What is exported can be imported.
             "EXPORTS__FOLDER": str(self.imports),
             "ENGINE__RETRY_FIRST_SECONDS": "0.2",
+            # Each test makes an application of its own.
+            "QUOTAS__APPS": "10000",
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.environment.update({f"PINION_{name}": value for name, value in settings.items()})

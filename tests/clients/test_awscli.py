@@ -63,5 +63,5 @@ def test_an_application_from_beginning_to_end(aws):
     aws("get-app", *of_app, fails="(NotFoundException)")
 
 
-def test_what_is_not_built_says_so(aws):
-    aws("get-recommender-configurations", fails="GetRecommenderConfigurations")
+def test_errors_are_told_by_their_names(aws):
+    aws("get-recommender-configuration", "--recommender-id", "nobody", fails="(NotFoundException)")

@@ -46,7 +46,7 @@ pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     if create.name.trim().is_empty() {
         return Err(Error::invalid("Name", "must not be empty").into());
     }
-    tags::check(&create.tags)?;
+    tags::check(api, &create.tags)?;
     let given = create.tags.clone();
     let app = api.store().create_app(&call.tenant, create).await?;
     Answer::json(&ApplicationResponse::new(app, given))

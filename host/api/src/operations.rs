@@ -16,7 +16,9 @@ use crate::Api;
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call, Labels};
 use crate::iam::{groups, held, keys, policies, roles, simulate, users};
-use crate::{apps, campaigns, channels, jobs, journeys, plugins, segments, settings, tags, templates};
+use crate::{
+    apps, campaigns, channels, jobs, journeys, plugins, recommenders, segments, settings, tags, templates,
+};
 
 /// Answers an operation.
 pub type Handler = for<'a> fn(&'a Api, Call) -> Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
@@ -157,7 +159,8 @@ operations! {
     UpdateApplicationSettings: PUT "/v1/apps/{application-id}/settings" 200 on APP => settings::update;
 
     // Endpoints, users, attributes.
-    RemoveAttributes: PUT "/v1/apps/{application-id}/attributes/{attribute-type}" 200 on PATH;
+    RemoveAttributes: PUT "/v1/apps/{application-id}/attributes/{attribute-type}" 200
+        on PATH => crate::attributes::remove;
     UpdateEndpointsBatch: PUT "/v1/apps/{application-id}/endpoints" 202 on APP => crate::endpoints::update_batch;
     GetEndpoint: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}" 200 on PATH => crate::endpoints::get;
     UpdateEndpoint: PUT "/v1/apps/{application-id}/endpoints/{endpoint-id}" 202 on PATH => crate::endpoints::update;
@@ -251,37 +254,42 @@ operations! {
 
     // Channels.
     GetChannels: GET "/v1/apps/{application-id}/channels" 200 on PATH => channels::list;
-    GetAdmChannel: GET "/v1/apps/{application-id}/channels/adm" 200 on PATH;
-    UpdateAdmChannel: PUT "/v1/apps/{application-id}/channels/adm" 200 on PATH;
-    DeleteAdmChannel: DELETE "/v1/apps/{application-id}/channels/adm" 200 on PATH;
-    GetApnsChannel: GET "/v1/apps/{application-id}/channels/apns" 200 on PATH;
-    UpdateApnsChannel: PUT "/v1/apps/{application-id}/channels/apns" 200 on PATH;
-    DeleteApnsChannel: DELETE "/v1/apps/{application-id}/channels/apns" 200 on PATH;
-    GetApnsSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
-    UpdateApnsSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
-    DeleteApnsSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH;
-    GetApnsVoipChannel: GET "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
-    UpdateApnsVoipChannel: PUT "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
-    DeleteApnsVoipChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH;
-    GetApnsVoipSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
-    UpdateApnsVoipSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
-    DeleteApnsVoipSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200 on PATH;
-    GetBaiduChannel: GET "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
-    UpdateBaiduChannel: PUT "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
-    DeleteBaiduChannel: DELETE "/v1/apps/{application-id}/channels/baidu" 200 on PATH;
-    GetEmailChannel: GET "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::get_email;
-    UpdateEmailChannel: PUT "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::update_email;
-    DeleteEmailChannel: DELETE "/v1/apps/{application-id}/channels/email" 200
-        on PATH => channels::delete_email;
-    GetGcmChannel: GET "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
-    UpdateGcmChannel: PUT "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
-    DeleteGcmChannel: DELETE "/v1/apps/{application-id}/channels/gcm" 200 on PATH;
-    GetSmsChannel: GET "/v1/apps/{application-id}/channels/sms" 200 on PATH;
-    UpdateSmsChannel: PUT "/v1/apps/{application-id}/channels/sms" 200 on PATH;
-    DeleteSmsChannel: DELETE "/v1/apps/{application-id}/channels/sms" 200 on PATH;
-    GetVoiceChannel: GET "/v1/apps/{application-id}/channels/voice" 200 on PATH;
-    UpdateVoiceChannel: PUT "/v1/apps/{application-id}/channels/voice" 200 on PATH;
-    DeleteVoiceChannel: DELETE "/v1/apps/{application-id}/channels/voice" 200 on PATH;
+    GetAdmChannel: GET "/v1/apps/{application-id}/channels/adm" 200 on PATH => channels::get;
+    UpdateAdmChannel: PUT "/v1/apps/{application-id}/channels/adm" 200 on PATH => channels::put;
+    DeleteAdmChannel: DELETE "/v1/apps/{application-id}/channels/adm" 200 on PATH => channels::delete;
+    GetApnsChannel: GET "/v1/apps/{application-id}/channels/apns" 200 on PATH => channels::get;
+    UpdateApnsChannel: PUT "/v1/apps/{application-id}/channels/apns" 200 on PATH => channels::put;
+    DeleteApnsChannel: DELETE "/v1/apps/{application-id}/channels/apns" 200 on PATH => channels::delete;
+    GetApnsSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_sandbox" 200 on PATH => channels::get;
+    UpdateApnsSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_sandbox" 200
+        on PATH => channels::put;
+    DeleteApnsSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_sandbox" 200
+        on PATH => channels::delete;
+    GetApnsVoipChannel: GET "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH => channels::get;
+    UpdateApnsVoipChannel: PUT "/v1/apps/{application-id}/channels/apns_voip" 200 on PATH => channels::put;
+    DeleteApnsVoipChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip" 200
+        on PATH => channels::delete;
+    GetApnsVoipSandboxChannel: GET "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200
+        on PATH => channels::get;
+    UpdateApnsVoipSandboxChannel: PUT "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200
+        on PATH => channels::put;
+    DeleteApnsVoipSandboxChannel: DELETE "/v1/apps/{application-id}/channels/apns_voip_sandbox" 200
+        on PATH => channels::delete;
+    GetBaiduChannel: GET "/v1/apps/{application-id}/channels/baidu" 200 on PATH => channels::get;
+    UpdateBaiduChannel: PUT "/v1/apps/{application-id}/channels/baidu" 200 on PATH => channels::put;
+    DeleteBaiduChannel: DELETE "/v1/apps/{application-id}/channels/baidu" 200 on PATH => channels::delete;
+    GetEmailChannel: GET "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::get;
+    UpdateEmailChannel: PUT "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::put;
+    DeleteEmailChannel: DELETE "/v1/apps/{application-id}/channels/email" 200 on PATH => channels::delete;
+    GetGcmChannel: GET "/v1/apps/{application-id}/channels/gcm" 200 on PATH => channels::get;
+    UpdateGcmChannel: PUT "/v1/apps/{application-id}/channels/gcm" 200 on PATH => channels::put;
+    DeleteGcmChannel: DELETE "/v1/apps/{application-id}/channels/gcm" 200 on PATH => channels::delete;
+    GetSmsChannel: GET "/v1/apps/{application-id}/channels/sms" 200 on PATH => channels::get;
+    UpdateSmsChannel: PUT "/v1/apps/{application-id}/channels/sms" 200 on PATH => channels::put;
+    DeleteSmsChannel: DELETE "/v1/apps/{application-id}/channels/sms" 200 on PATH => channels::delete;
+    GetVoiceChannel: GET "/v1/apps/{application-id}/channels/voice" 200 on PATH => channels::get;
+    UpdateVoiceChannel: PUT "/v1/apps/{application-id}/channels/voice" 200 on PATH => channels::put;
+    DeleteVoiceChannel: DELETE "/v1/apps/{application-id}/channels/voice" 200 on PATH => channels::delete;
 
     // Messages.
     SendMessages: POST "/v1/apps/{application-id}/messages" 200 on PATH => crate::messages::send;
@@ -289,13 +297,14 @@ operations! {
     SendUsersMessages: POST "/v1/apps/{application-id}/users-messages" 200
         on MESSAGES;
     VerifyOTPMessage: POST "/v1/apps/{application-id}/verify-otp" 200 on PATH;
-    PhoneNumberValidate: POST "/v1/phone/number/validate" 200 on PATH;
+    PhoneNumberValidate: POST "/v1/phone/number/validate" 200 on PATH => crate::phone::validate_number;
 
     // Events and the event stream.
     PutEvents: POST "/v1/apps/{application-id}/events" 202 on PATH => crate::events::put;
-    PutEventStream: POST "/v1/apps/{application-id}/eventstream" 200 on PATH;
-    GetEventStream: GET "/v1/apps/{application-id}/eventstream" 200 on PATH;
-    DeleteEventStream: DELETE "/v1/apps/{application-id}/eventstream" 200 on PATH;
+    PutEventStream: POST "/v1/apps/{application-id}/eventstream" 200 on PATH => crate::event_streams::put;
+    GetEventStream: GET "/v1/apps/{application-id}/eventstream" 200 on PATH => crate::event_streams::get;
+    DeleteEventStream: DELETE "/v1/apps/{application-id}/eventstream" 200
+        on PATH => crate::event_streams::delete;
 
     // Key performance indicators.
     GetCampaignDateRangeKpi: GET "/v1/apps/{application-id}/campaigns/{campaign-id}/kpis/daterange/{kpi-name}" 200
@@ -309,11 +318,13 @@ operations! {
     GetInAppMessages: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}/inappmessages" 200 on APP;
 
     // Recommenders.
-    CreateRecommenderConfiguration: POST "/v1/recommenders" 201 on RECOMMENDERS;
-    GetRecommenderConfigurations: GET "/v1/recommenders" 200 on RECOMMENDERS;
-    GetRecommenderConfiguration: GET "/v1/recommenders/{recommender-id}" 200 on PATH;
-    UpdateRecommenderConfiguration: PUT "/v1/recommenders/{recommender-id}" 200 on PATH;
-    DeleteRecommenderConfiguration: DELETE "/v1/recommenders/{recommender-id}" 200 on PATH;
+    CreateRecommenderConfiguration: POST "/v1/recommenders" 201 on RECOMMENDERS => recommenders::create;
+    GetRecommenderConfigurations: GET "/v1/recommenders" 200 on RECOMMENDERS => recommenders::list;
+    GetRecommenderConfiguration: GET "/v1/recommenders/{recommender-id}" 200 on PATH => recommenders::get;
+    UpdateRecommenderConfiguration: PUT "/v1/recommenders/{recommender-id}" 200
+        on PATH => recommenders::update;
+    DeleteRecommenderConfiguration: DELETE "/v1/recommenders/{recommender-id}" 200
+        on PATH => recommenders::delete;
 
     // Tags.
     TagResource: POST "/v1/tags/{resource-arn}" 204 on TAGGED => tags::put;

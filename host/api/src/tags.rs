@@ -16,9 +16,6 @@ use crate::Api;
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
 
-/// Tags of one resource (user guide, "Quotas").
-const MOST: usize = 50;
-
 /// `TagsModel`.
 #[derive(Serialize, Deserialize)]
 struct TagsModel {
@@ -33,11 +30,11 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
 
 pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
     let TagsModel { tags } = call.json()?;
-    check(&tags)?;
+    check(api, &tags)?;
     let arn = existing(api, &call).await?;
     let mut all = api.store().tags(&call.tenant, &arn).await?;
     all.extend(tags.clone());
-    check_count(&all)?;
+    check(api, &all)?;
     api.store().put_tags(&call.tenant, &arn, tags).await?;
     Ok(Answer::empty())
 }
@@ -52,31 +49,9 @@ pub(crate) async fn remove(api: &Api, call: Call) -> Result<Answer> {
     Ok(Answer::empty())
 }
 
-/// Checks tags of a request (user guide, "Tag restrictions").
-pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    check_count(tags)?;
-    for (key, value) in tags {
-        let field = format!("tags.{key}");
-        if !(1..=128).contains(&key.chars().count()) {
-            return Err(Error::invalid(field, "a tag key has 1 to 128 characters"));
-        }
-        if key.starts_with("aws:") {
-            return Err(Error::invalid(field, "keys that begin with aws: are reserved"));
-        }
-        if value.chars().count() > 256 {
-            return Err(Error::invalid(field, "a tag value has at most 256 characters"));
-        }
-    }
-    Ok(())
-}
-
-fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    if tags.len() > MOST {
-        return Err(Error::LimitExceeded(format!(
-            "a resource has at most {MOST} tags"
-        )));
-    }
-    Ok(())
+/// Checks the tags of a request.
+pub(crate) fn check(api: &Api, tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    api.store().quotas().check_tags(tags)
 }
 
 /// The tags of a resource that is about to go; they go first, so that a new one of the same name does

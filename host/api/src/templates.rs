@@ -82,7 +82,7 @@ pub(crate) async fn create_email(api: &Api, call: Call) -> Result<Answer> {
     let mut template: EmailTemplate = call.json()?;
     check_name(name)?;
     check_template(&template)?;
-    tags::check(&template.tags)?;
+    tags::check(api, &template.tags)?;
     let given = std::mem::take(&mut template.tags);
     api.store()
         .create_document(&call.tenant, name, template, "", None)

@@ -22,6 +22,7 @@ use pinion_domain::extension::fake::FakePlugins;
 use pinion_domain::iam::entity::{Holder, User};
 use pinion_domain::iam::{Json, Policy, PolicyKind};
 use pinion_domain::id::AccountId;
+use pinion_domain::quotas::Quotas;
 use pinion_engine::{Config, Engine};
 use pinion_store::{Options, Store};
 use serde_json::Value;
@@ -56,6 +57,15 @@ impl TestApi {
 
     /// The same with plugins.
     pub async fn with_plugins(plugins: Arc<dyn Plugins>) -> Self {
+        Self::with(plugins, Quotas::default()).await
+    }
+
+    /// The same with other quotas than the guide's.
+    pub async fn with_quotas(quotas: Quotas) -> Self {
+        Self::with(Arc::new(FakePlugins::default()), quotas).await
+    }
+
+    async fn with(plugins: Arc<dyn Plugins>, quotas: Quotas) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let start: Timestamp = "2026-11-23T10:00:00Z".parse().expect("an instant");
         let clock = Arc::new(ManualClock::new(start));
@@ -67,7 +77,8 @@ impl TestApi {
         };
         let store = Store::open(options, Arc::clone(&clock) as Arc<dyn Clock>)
             .await
-            .expect("an empty folder can be opened");
+            .expect("an empty folder can be opened")
+            .with_quotas(quotas);
         let engine =
             Engine::new(store.clone(), plugins, Config::default()).expect("the default config is fine");
         let router = crate::router(Arc::new(Api::new(engine.clone(), Rules::default())));

@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`id`], [`arn`], [`glob`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
-//! | [`app`], [`endpoint`], [`segment`], [`campaign`], [`journey`], [`template`], [`message`], [`event`], [`event_filter`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
+//! | [`app`], [`endpoint`], [`attributes`], [`segment`], [`campaign`], [`journey`], [`template`], [`message`], [`event`], [`event_filter`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
 //! | [`quotas`] | how much there may be of everything |
 //! | [`phone`] | what a phone number tells |
 //! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod arn;
+pub mod attributes;
 pub mod campaign;
 pub mod channel;
 pub mod clock;

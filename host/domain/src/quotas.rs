@@ -1,6 +1,8 @@
 //! How much there may be of everything: the quotas of Pinpoint's developer guide ("Amazon Pinpoint
 //! quotas"), unless the operator sets others.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::{Error, Result};
@@ -46,6 +48,30 @@ impl Default for Quotas {
             voice_template_characters: 10_000,
             recommenders: 100,
         }
+    }
+}
+
+impl Quotas {
+    /// Checks the tags of one resource (developer guide, "Tag restrictions").
+    pub fn check_tags(&self, tags: &BTreeMap<String, String>) -> Result<()> {
+        let most = self.tags;
+        if tags.len() > most as usize {
+            return Err(Error::LimitExceeded(format!(
+                "a resource has at most {most} tags"
+            )));
+        }
+        for (key, value) in tags {
+            let field = format!("tags.{key}");
+            if key.is_empty() {
+                return Err(Error::invalid(field, "a tag key must not be empty"));
+            }
+            if key.starts_with("aws:") {
+                return Err(Error::invalid(field, "keys that begin with aws: are reserved"));
+            }
+            check_length(&field, key, self.tag_key_characters)?;
+            check_length(&field, value, self.tag_value_characters)?;
+        }
+        Ok(())
     }
 }
 
@@ -100,6 +126,35 @@ mod tests {
             error,
             Error::LimitExceeded("there are 100 applications already, at most 100 are allowed".to_owned())
         );
+    }
+
+    #[test]
+    fn tags_are_few_and_short() {
+        let quotas = Quotas {
+            tags: 2,
+            ..Quotas::default()
+        };
+        let tags = |pairs: &[(&str, &str)]| {
+            let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            quotas.check_tags(&pairs.iter().map(pair).collect())
+        };
+        let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
+        for (pairs, fine) in [
+            (
+                &[
+                    ("a", ""),
+                    ("@ / + % * ~ : & = ; ż 日本", "@ / + % * ~ : & = ; ż 日本"),
+                ][..],
+                true,
+            ),
+            (&[("a", "1"), ("b", "2"), ("c", "3")], false),
+            (&[("", "x")], false),
+            (&[("aws:x", "x")], false),
+            (&[(&long_key, "x")], false),
+            (&[("x", &long_value)], false),
+        ] {
+            assert_eq!(tags(pairs).is_ok(), fine, "{pairs:?}");
+        }
     }
 
     #[test]

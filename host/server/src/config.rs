@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::extension::Grant;
+use pinion_domain::quotas::Quotas;
 use pinion_engine::config::{Delivery, ServerBinding};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -42,6 +43,8 @@ pub struct Config {
     pub engine: EngineSection,
     /// What requests may do.
     pub access: Access,
+    /// How much there may be of everything; absent keys keep what Pinpoint's guide says.
+    pub quotas: Quotas,
     /// Logs.
     pub log: Log,
 }
@@ -298,6 +301,19 @@ mod tests {
         assert!(email.binding.grants[0].allows("smtp", "127.0.0.1", 2525));
         assert_eq!(email.binding.settings["tls"], "none");
         assert_eq!(config.database.url.as_deref(), Some("postgres://u@h/d"));
+    }
+
+    #[test]
+    fn quotas_that_are_not_set_are_the_guides() {
+        let config = load("[quotas]\napps = 3\n", &[("PINION_QUOTAS__TAGS", "7")]).unwrap();
+        let expected = Quotas {
+            apps: 3,
+            tags: 7,
+            ..Quotas::default()
+        };
+        assert_eq!(config.quotas, expected);
+        let error = load("[quotas]\n\nappz = 3\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("appz"), "{error}");
     }
 
     #[test]

@@ -89,7 +89,9 @@ pub async fn start(
     let tls = tls(&config)?;
     let public_url = public_url(&config, address, tls.is_some())?;
     let clock = wiring::system_clock();
-    let store = Store::open(wiring::options(&config, folder, true)?, clock).await?;
+    let store = Store::open(wiring::options(&config, folder, true)?, clock)
+        .await?
+        .with_quotas(config.quotas.clone());
     let sandbox = wiring::plugins(&config, folder, &store).await?;
     let engine = wiring::engine(&config, &store, sandbox, public_url)?;
 

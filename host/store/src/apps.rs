@@ -8,6 +8,7 @@ use pinion_domain::arn::Arn;
 use pinion_domain::clock::iso;
 use pinion_domain::id::{AppId, Tenant, fresh_id};
 use pinion_domain::page::{Page, PageRequest};
+use pinion_domain::quotas::check_count;
 use rand::RngExt;
 use sqlx::{AssertSqlSafe, FromRow};
 use tracing::warn;
@@ -44,6 +45,8 @@ impl Store {
             id: AppId,
             create: CreateApplication,
             data_key_sealed: Vec<u8>,
+            most: u32,
+            most_tags: u32,
         }
         let id = AppId::from(fresh_id());
         let data_key: [u8; 32] = rand::rng().random();
@@ -52,12 +55,22 @@ impl Store {
             data_key_sealed: self.wrapping_key().seal(&data_key, id.as_str()),
             id: id.clone(),
             create,
+            most: self.quotas.apps,
+            most_tags: self.quotas.tags,
         };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
                 Box::pin(async move {
                     let now = tx.now.as_millisecond();
+                    let count: i64 = write!(tx, |db| sqlx::query_scalar(
+                        "select count(*) from app where account_id = $1 and region = $2 and deleted_at is null"
+                    )
+                    .bind(input.tenant.account.as_str())
+                    .bind(input.tenant.region.as_str())
+                    .fetch_one(&mut *db)
+                    .await)?;
+                    check_count(count.unsigned_abs(), input.most, "applications")?;
                     write!(tx, |db| sqlx::query(
                         "insert into app (app_id, account_id, region, name, settings, data_key_sealed, created_at)
                          values ($1, $2, $3, $4, '{}', $5, $6)"
@@ -71,7 +84,8 @@ impl Store {
                     .execute(&mut *db)
                     .await
                     .map(drop))?;
-                    insert_tags(tx, &input.tenant, &arn(&input.tenant, &input.id), &input.create.tags).await
+                    let arn = arn(&input.tenant, &input.id);
+                    insert_tags(tx, &input.tenant, &arn, &input.create.tags, input.most_tags).await
                 })
             })
             .await?;

@@ -1,6 +1,6 @@
-//! The documents that enable a channel for an application.
+//! The documents that enable a channel for an application. Credentials are sealed beside them.
 
-use pinion_domain::channel::ChannelType;
+use pinion_domain::channel::{ChannelType, Credentials};
 use pinion_domain::clock::iso;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -16,26 +16,52 @@ pub struct ChannelRow {
     pub channel_type: ChannelType,
     /// What the request said.
     pub document: Value,
+    /// Keys and passwords.
+    pub credentials: Credentials,
     /// 1 at first, and one more with every write.
     pub version: i32,
     /// ISO instant.
     pub creation_date: String,
     /// ISO instant.
     pub last_modified_date: String,
+    /// The name of who wrote it.
+    pub last_modified_by: String,
+}
+
+/// What a channel is to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewChannel {
+    /// What clients are told again.
+    pub document: Value,
+    /// Keys and passwords.
+    pub credentials: Credentials,
+    /// The name of who writes it.
+    pub by: String,
+}
+
+impl From<Value> for NewChannel {
+    fn from(document: Value) -> Self {
+        Self {
+            document,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(FromRow)]
 struct Row {
     channel_type: String,
     document: String,
+    credentials_sealed: Option<Vec<u8>>,
     version: i32,
     created_at: i64,
     modified_at: i64,
+    modified_by: String,
 }
 
 macro_rules! columns {
     () => {
-        "channel_type, document, version, created_at, modified_at"
+        "channel_type, document, credentials_sealed, version, created_at, modified_at, modified_by"
     };
 }
 
@@ -45,39 +71,55 @@ impl Store {
         &self,
         app: &AppRef,
         channel_type: ChannelType,
-        document: Value,
+        channel: impl Into<NewChannel>,
     ) -> Result<ChannelRow> {
+        struct Input {
+            app_no: i64,
+            channel_type: ChannelType,
+            document: String,
+            sealed: Option<Vec<u8>>,
+            by: String,
+        }
+        let channel: NewChannel = channel.into();
+        let input = Input {
+            app_no: app.no,
+            channel_type,
+            document: channel.document.to_string(),
+            sealed: seal(app, channel_type, &channel.credentials)?,
+            by: channel.by,
+        };
         let row = self
             .inner
             .main
-            .write(
-                Lane::Interactive,
-                (app.no, channel_type, document.to_string()),
-                |tx, (app_no, channel_type, document)| {
-                    Box::pin(async move {
-                        let now = tx.now.as_millisecond();
-                        let row: Row = write!(tx, |db| sqlx::query_as(concat!(
-                            "insert into channel (app_no, channel_type, document, version, created_at, modified_at)
-                             values ($1, $2, $3, 1, $4, $4)
-                             on conflict (app_no, channel_type) do update set
-                                 document = excluded.document,
-                                 version = channel.version + 1,
-                                 modified_at = excluded.modified_at
-                             returning ",
-                            columns!()
-                        ))
-                        .bind(*app_no)
-                        .bind(channel_type.as_str())
-                        .bind(document)
-                        .bind(now)
-                        .fetch_one(&mut *db)
-                        .await)?;
-                        Ok(row)
-                    })
-                },
-            )
+            .write(Lane::Interactive, input, |tx, input| {
+                Box::pin(async move {
+                    let now = tx.now.as_millisecond();
+                    let row: Row = write!(tx, |db| sqlx::query_as(concat!(
+                        "insert into channel (app_no, channel_type, document, credentials_sealed, version,
+                                              created_at, modified_at, modified_by)
+                         values ($1, $2, $3, $4, 1, $5, $5, $6)
+                         on conflict (app_no, channel_type) do update set
+                             document = excluded.document,
+                             credentials_sealed = excluded.credentials_sealed,
+                             version = channel.version + 1,
+                             modified_at = excluded.modified_at,
+                             modified_by = excluded.modified_by
+                         returning ",
+                        columns!()
+                    ))
+                    .bind(input.app_no)
+                    .bind(input.channel_type.as_str())
+                    .bind(&input.document)
+                    .bind(&input.sealed)
+                    .bind(now)
+                    .bind(&input.by)
+                    .fetch_one(&mut *db)
+                    .await)?;
+                    Ok(row)
+                })
+            })
             .await?;
-        ChannelRow::of(&row)
+        ChannelRow::of(app, row)
     }
 
     /// A channel, if it was ever enabled.
@@ -91,7 +133,7 @@ impl Store {
         .bind(channel_type.as_str())
         .fetch_optional(db)
         .await)?;
-        row.as_ref().map(ChannelRow::of).transpose()
+        row.map(|row| ChannelRow::of(app, row)).transpose()
     }
 
     /// All channels of an application, by type.
@@ -104,7 +146,7 @@ impl Store {
         .bind(app.no)
         .fetch_all(db)
         .await)?;
-        rows.iter().map(ChannelRow::of).collect()
+        rows.into_iter().map(|row| ChannelRow::of(app, row)).collect()
     }
 
     /// Removes a channel and tells what it was.
@@ -122,7 +164,7 @@ impl Store {
                 |tx, (app_no, channel_type)| Box::pin(delete(tx, *app_no, *channel_type)),
             )
             .await?;
-        row.as_ref().map(ChannelRow::of).transpose()
+        row.map(|row| ChannelRow::of(app, row)).transpose()
     }
 }
 
@@ -137,18 +179,54 @@ async fn delete(tx: &mut Tx, app_no: i64, channel_type: ChannelType) -> Result<O
     .await)?)
 }
 
+/// What sealed credentials belong to.
+fn bound(app: &AppRef, channel_type: ChannelType) -> String {
+    format!("{}|channel|{channel_type}", app.id)
+}
+
+fn seal(app: &AppRef, channel_type: ChannelType, credentials: &Credentials) -> Result<Option<Vec<u8>>> {
+    if credentials.is_empty() {
+        return Ok(None);
+    }
+    let plain = serde_json::to_vec(credentials).map_err(|error| Error::corrupt("credentials", error))?;
+    let plain = zeroize::Zeroizing::new(plain);
+    Ok(Some(app.keys.sealer.seal(&plain, &bound(app, channel_type))))
+}
+
+fn open(app: &AppRef, channel_type: ChannelType, sealed: Option<&[u8]>) -> Result<Credentials> {
+    let Some(sealed) = sealed else {
+        return Ok(Credentials::default());
+    };
+    let plain = app
+        .keys
+        .sealer
+        .open(sealed, &bound(app, channel_type), "credentials")?;
+    serde_json::from_slice(&plain).map_err(|error| Error::corrupt("credentials", error))
+}
+
 impl ChannelRow {
-    fn of(row: &Row) -> Result<Self> {
+    /// Is the channel switched on? Absent counts as that.
+    pub fn is_enabled(&self) -> bool {
+        self.document
+            .get("Enabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
+    }
+
+    fn of(app: &AppRef, row: Row) -> Result<Self> {
+        let channel_type = row
+            .channel_type
+            .parse()
+            .map_err(|()| Error::corrupt("channel", format!("no type {}", row.channel_type)))?;
         Ok(Self {
-            channel_type: row
-                .channel_type
-                .parse()
-                .map_err(|()| Error::corrupt("channel", format!("no type {}", row.channel_type)))?,
+            channel_type,
             document: serde_json::from_str(&row.document)
                 .map_err(|error| Error::corrupt("channel", error))?,
+            credentials: open(app, channel_type, row.credentials_sealed.as_deref())?,
             version: row.version,
             creation_date: iso(instant(row.created_at)?),
             last_modified_date: iso(instant(row.modified_at)?),
+            last_modified_by: row.modified_by,
         })
     }
 }

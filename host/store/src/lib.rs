@@ -41,10 +41,11 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use pinion_domain::clock::Clock;
 use pinion_domain::id::{AccountId, AppId, Tenant};
+use pinion_domain::quotas::Quotas;
 
-pub use channels::ChannelRow;
+pub use channels::{ChannelRow, NewChannel};
 pub use direct::{DirectMessage, DirectOutcome, Intent};
-pub use documents::{Document, Scope, StateChange, Versioned, Write};
+pub use documents::{Document, Most, Scope, StateChange, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
 pub use events::{EventCount, EventSummary, NewEvent, StoredEvent};
@@ -64,6 +65,7 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    quotas: Arc<Quotas>,
 }
 
 struct Inner {
@@ -140,6 +142,20 @@ impl std::fmt::Debug for AppRef {
 }
 
 impl Store {
+    /// The same store with other quotas than the guide's.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self {
+            quotas: Arc::new(quotas),
+            ..self
+        }
+    }
+
+    /// How much there may be of everything.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
     /// The clock that the store was opened with.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock

@@ -83,6 +83,7 @@ impl Store {
                 apps: RwLock::new(HashMap::new()),
                 tasks: Mutex::new(vec![main_task, events_task]),
             }),
+            quotas: Arc::default(),
         };
         if facts.held {
             warn!("this data was opened under a new identity: sending is held until it is released");

@@ -10,9 +10,6 @@ use crate::backend::{read, write};
 use crate::writer::Tx;
 use crate::{Lane, Result, Store};
 
-/// Tags that a resource may have (API reference, "Tagging").
-const MOST_TAGS: usize = 50;
-
 struct Input<T> {
     tenant: Tenant,
     arn: String,
@@ -62,17 +59,18 @@ impl Store {
         Ok(tags)
     }
 
-    /// Adds tags to a resource; a tag that is there gets the new value. Refuses more than fifty.
+    /// Adds tags to a resource; a tag that is there gets the new value. Refuses more than the quota allows.
     pub async fn put_tags(&self, tenant: &Tenant, arn: &str, tags: BTreeMap<String, String>) -> Result<()> {
         let input = Input {
             tenant: tenant.clone(),
             arn: arn.to_owned(),
-            what: tags,
+            what: (tags, self.quotas.tags),
         };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
-                Box::pin(insert_tags(tx, &input.tenant, &input.arn, &input.what))
+                let (tags, most) = &input.what;
+                Box::pin(insert_tags(tx, &input.tenant, &input.arn, tags, *most))
             })
             .await
     }
@@ -113,6 +111,7 @@ pub(crate) async fn insert_tags(
     tenant: &Tenant,
     arn: &str,
     tags: &BTreeMap<String, String>,
+    most: u32,
 ) -> Result<()> {
     for (key, value) in tags {
         write!(tx, |db| sqlx::query(
@@ -136,12 +135,9 @@ pub(crate) async fn insert_tags(
     .bind(arn)
     .fetch_one(&mut *db)
     .await)?;
-    if usize::try_from(count).is_ok_and(|count| count > MOST_TAGS) {
-        return Err(domain::Error::invalid(
-            "tags",
-            format!("a resource can have {MOST_TAGS} tags at the most"),
-        )
-        .into());
+    if count > i64::from(most) {
+        let problem = format!("a resource can have {most} tags at the most");
+        return Err(domain::Error::invalid("tags", problem).into());
     }
     Ok(())
 }

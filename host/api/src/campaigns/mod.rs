@@ -38,7 +38,7 @@ async fn answer(api: &Api, app: &AppRef, campaign: Option<Campaign>, id: &str) -
 pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let mut write: WriteCampaign = call.json()?;
-    tags::check(&write.tags)?;
+    tags::check(api, &write.tags)?;
     pin_segment(api, &app, &mut write).await?;
     let given = std::mem::take(&mut write.tags);
     let document = merged(CampaignDocument::default(), &write);

@@ -68,7 +68,7 @@ pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let write: WriteSegment = call.json()?;
     check(&write)?;
-    tags::check(&write.tags)?;
+    tags::check(api, &write.tags)?;
     let id = fresh_id();
     references::check(api, &app, None, &write).await?;
     let document = SegmentDocument {

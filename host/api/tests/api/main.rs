@@ -5,18 +5,23 @@
 
 mod operations;
 mod oracle;
+mod phone;
 mod vectors;
 
 mod access;
 mod apps;
+mod attributes;
 mod campaigns;
 mod channels;
+mod event_streams;
 mod front;
 mod iam;
 mod jobs;
 mod journeys;
 mod kpis;
 mod plugins;
+mod quotas;
+mod recommenders;
 mod segments;
 mod sts;
 mod tags;

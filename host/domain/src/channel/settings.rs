@@ -5,17 +5,39 @@
 //! where the service model requires them in every request, they are required here too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ChannelType;
 use crate::{Error, Result};
 
-/// Names of credentials and their values.
-pub type Credentials = BTreeMap<String, String>;
+/// Names of credentials and their values, which are not shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Credentials(BTreeMap<String, String>);
+
+impl Credentials {
+    /// The value of a credential, if the channel has it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Has the channel none at all?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// A checked request.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ChannelSettings {
     /// `Enabled`, and what clients are told again.
     pub document: Map<String, Value>,
@@ -207,7 +229,7 @@ pub fn check(
     for name in row.credentials {
         match member(request, name)? {
             Some(value) => {
-                stored.insert((*name).to_owned(), value.to_owned());
+                stored.0.insert((*name).to_owned(), value.to_owned());
             }
             None if row.always => return Err(Error::invalid(*name, "is required")),
             None => {}
@@ -301,7 +323,7 @@ impl Set {
     fn missing(&self, credentials: &Credentials) -> Option<&'static str> {
         self.members
             .iter()
-            .find(|name| !credentials.contains_key(**name))
+            .find(|name| credentials.get(name).is_none())
             .copied()
     }
 
@@ -443,6 +465,12 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let secret = credentials(&json!({ "ApiKey": "s3cret" }));
+        assert_eq!(format!("{secret:?}"), r#"{"ApiKey"}"#);
     }
 
     #[test]

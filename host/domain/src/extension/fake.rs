@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::channel::{OutgoingMessage, Problem, ProviderEvent, Receipt, Verdict, Webhook, WebhookReply};
 use super::{
-    Binding, Caller, Channel, Grant, Manifest, Owner, Personalizer, PluginError, PluginInfo, Plugins,
+    Binding, Caller, Channel, Grant, Kind, Manifest, Owner, Personalizer, PluginError, PluginInfo, Plugins,
     Predicate,
 };
 use crate::id::AccountId;
@@ -148,12 +148,12 @@ impl Plugins for FakePlugins {
     }
 
     fn list(&self, _: &AccountId) -> Vec<PluginInfo> {
-        let info = |name: &String| PluginInfo {
+        let info = |name: &String, kind| PluginInfo {
             owner: Owner::Server,
             manifest: Manifest {
                 name: name.clone(),
                 version: "1".to_owned(),
-                kind: super::Kind::Channel,
+                kind,
                 description: String::new(),
                 max_batch: 100,
                 hosts: Vec::new(),
@@ -163,6 +163,20 @@ impl Plugins for FakePlugins {
             size: 0,
             grants: Vec::new(),
         };
-        self.channels.lock().keys().map(info).collect()
+        let mut all: Vec<PluginInfo> = Vec::new();
+        all.extend(self.channels.lock().keys().map(|name| info(name, Kind::Channel)));
+        all.extend(
+            self.predicates
+                .lock()
+                .keys()
+                .map(|name| info(name, Kind::Predicate)),
+        );
+        all.extend(
+            self.personalizers
+                .lock()
+                .keys()
+                .map(|name| info(name, Kind::Personalizer)),
+        );
+        all
     }
 }

@@ -97,14 +97,16 @@ create table tag (
     primary key (account_id, region, arn, tag_key)
 ) strict;
 
--- The documents that enable a channel for an application.
+-- The documents that enable a channel for an application; keys and passwords are sealed beside them.
 create table channel (
     app_no integer not null,
     channel_type text not null,
     document text not null,
+    credentials_sealed blob,
     version integer not null,
     created_at integer not null,
     modified_at integer not null,
+    modified_by text not null,
     primary key (app_no, channel_type)
 ) strict;
 

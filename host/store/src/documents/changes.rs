@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use pinion_domain as domain;
 use pinion_domain::clock::iso;
+use pinion_domain::quotas::check_count;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Change, Document, Key, Row, Versioned, Write, bind_key, column, decode, is_key, number, versions,
+    Change, Document, Key, Most, Row, Versioned, Write, bind_key, column, decode, is_key, number, versions,
 };
 use crate::backend::write;
 use crate::writer::Tx;
@@ -18,8 +19,14 @@ pub(super) async fn create<D: Document>(
     document: &D,
     state: &str,
     due_at: Option<Timestamp>,
+    most: Option<Most>,
 ) -> Result<Versioned<D>> {
     let now = tx.now;
+    // An id that is taken is told first.
+    let count = match most {
+        None => 0,
+        Some(most) => count(tx, key, most.kinds).await?,
+    };
     let made = write!(tx, |db| {
         bind_key!(
         sqlx::query(
@@ -40,6 +47,9 @@ pub(super) async fn create<D: Document>(
     if made == 0 {
         return Err(domain::Error::Conflict(format!("{} {} exists already", D::NOUN, key.id)).into());
     }
+    if let Some(most) = most {
+        check_count(count, most.count, most.nouns)?;
+    }
     insert_version(tx, key, 1, document).await?;
     Ok(Versioned {
         id: key.id.clone(),
@@ -55,11 +65,26 @@ pub(super) async fn create<D: Document>(
     })
 }
 
+pub(super) async fn put<D: Document>(
+    tx: &mut Tx,
+    key: &Key,
+    document: &D,
+    most: Option<Most>,
+) -> Result<Versioned<D>> {
+    let given = document.clone();
+    let change: Change<D> = Box::new(move |before| Ok((given.clone(), before.state, before.due_at)));
+    match update(tx, key, Write::OverwriteLatest, &change, None).await? {
+        Some(overwritten) => Ok(overwritten),
+        None => create(tx, key, document, "", None, most).await,
+    }
+}
+
 pub(super) async fn update<D: Document>(
     tx: &mut Tx,
     key: &Key,
     write: Write,
     change: &Change<D>,
+    most_versions: Option<u32>,
 ) -> Result<Option<Versioned<D>>> {
     let Some((_, versions_made)) = lock(tx, key).await? else {
         return Ok(None);
@@ -74,6 +99,15 @@ pub(super) async fn update<D: Document>(
     let mut numbers = versions_made;
     match write {
         Write::NewVersion { activate } => {
+            if let Some(most) = most_versions {
+                let count: i64 = write!(tx, |db| bind_key!(
+                    sqlx::query_scalar(concat!("select count(*) from resource_version where", is_key!())),
+                    key
+                )
+                .fetch_one(&mut *db)
+                .await)?;
+                check_count(count.unsigned_abs(), most, "versions")?;
+            }
             numbers += 1;
             after.version = number(numbers)?;
             after.latest_version = after.version;
@@ -200,6 +234,26 @@ pub(super) async fn lock(tx: &mut Tx, key: &Key) -> Result<Option<(String, i32)>
     )
     .fetch_optional(&mut *db)
     .await)?)
+}
+
+/// Documents of those kinds in the scope of a key.
+async fn count(tx: &mut Tx, key: &Key, kinds: &[&str]) -> Result<u64> {
+    let mut all = 0;
+    for kind in kinds {
+        let count: i64 = write!(tx, |db| {
+            sqlx::query_scalar(
+            "select count(*) from resource where account_id = $1 and region = $2 and app_no = $3 and kind = $4"
+        )
+        .bind(&key.account)
+        .bind(&key.region)
+        .bind(key.app_no)
+        .bind(*kind)
+        .fetch_one(&mut *db)
+        .await
+        })?;
+        all += count.unsigned_abs();
+    }
+    Ok(all)
 }
 
 /// A version inside a transaction; `None` means the newest.

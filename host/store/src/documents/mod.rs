@@ -1,4 +1,5 @@
-//! Segments, campaigns, journeys and templates: JSON documents with versions.
+//! JSON documents with versions: segments, campaigns, journeys, templates; and without: recommenders, event
+//! streams.
 //!
 //! A version's number is given once: after the newest version was deleted, the next one still gets a
 //! higher number, so that what pinned a version never means another.
@@ -7,9 +8,12 @@ use jiff::Timestamp;
 use pinion_domain as domain;
 use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::clock::iso;
+use pinion_domain::event_stream::EventStreamDocument;
 use pinion_domain::id::Tenant;
 use pinion_domain::journey::JourneyDocument;
 use pinion_domain::page::{Page, PageRequest};
+use pinion_domain::quotas::Quotas;
+use pinion_domain::recommender::Recommender;
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
 use serde::Serialize;
@@ -28,6 +32,27 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     const KIND: &'static str;
     /// The name in messages.
     const NOUN: &'static str;
+
+    /// How many a scope may hold; `None`: any number.
+    fn most(_: &Quotas) -> Option<Most> {
+        None
+    }
+
+    /// Versions that one may have; `None`: any number.
+    fn most_versions(_: &Quotas) -> Option<u32> {
+        None
+    }
+}
+
+/// A quota of documents.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// How many.
+    pub count: u32,
+    /// The kinds that are counted together.
+    pub kinds: &'static [&'static str],
+    /// Their name in messages.
+    pub nouns: &'static str,
 }
 
 impl Document for SegmentDocument {
@@ -48,6 +73,36 @@ impl Document for JourneyDocument {
 impl Document for EmailTemplate {
     const KIND: &'static str = "email_template";
     const NOUN: &'static str = "email template";
+
+    fn most(quotas: &Quotas) -> Option<Most> {
+        Some(Most {
+            count: quotas.templates,
+            kinds: &[Self::KIND],
+            nouns: "templates",
+        })
+    }
+
+    fn most_versions(quotas: &Quotas) -> Option<u32> {
+        Some(quotas.template_versions)
+    }
+}
+
+impl Document for EventStreamDocument {
+    const KIND: &'static str = "event_stream";
+    const NOUN: &'static str = "event stream";
+}
+
+impl Document for Recommender {
+    const KIND: &'static str = "recommender";
+    const NOUN: &'static str = "recommender configuration";
+
+    fn most(quotas: &Quotas) -> Option<Most> {
+        Some(Most {
+            count: quotas.recommenders,
+            kinds: &[Self::KIND],
+            nouns: "recommender configurations",
+        })
+    }
 }
 
 /// Where a document's id is looked up: an application, or the whole tenant.
@@ -208,7 +263,7 @@ macro_rules! is_key {
 macro_rules! versions {
     ($condition:literal) => {
         concat!(
-            "select r.app_no, r.resource_id, v.version, r.active_version, r.latest_version, v.document, r.state,
+            "select r.app_no, r.kind, r.resource_id, v.version, r.active_version, r.latest_version, v.document, r.state,
                     r.due_at, r.created_at, v.created_at as version_at, v.modified_at
              from resource r
              join resource_version v on v.account_id = r.account_id and v.region = r.region
@@ -224,6 +279,7 @@ use {bind_key, is_key, versions};
 #[derive(FromRow)]
 struct Row {
     app_no: i64,
+    kind: String,
     resource_id: String,
     version: i32,
     active_version: i32,
@@ -237,7 +293,8 @@ struct Row {
 }
 
 impl Store {
-    /// Makes a document, with version 1. [`domain::Error::Conflict`] if the id is taken.
+    /// Makes a document, with version 1. [`domain::Error::Conflict`] if the id is taken,
+    /// [`domain::Error::LimitExceeded`] if there are too many.
     pub async fn create_document<D: Document>(
         &self,
         scope: impl Into<Scope<'_>>,
@@ -247,14 +304,34 @@ impl Store {
         due_at: Option<Timestamp>,
     ) -> Result<Versioned<D>> {
         let key = Key::new::<D>(scope.into(), id);
+        let most = D::most(&self.quotas);
         self.inner
             .main
             .write(
                 Lane::Interactive,
-                (key, document, state.to_owned(), due_at),
-                |tx, (key, document, state, due_at)| {
-                    Box::pin(changes::create(tx, key, document, state, *due_at))
+                (key, document, state.to_owned(), due_at, most),
+                |tx, (key, document, state, due_at, most)| {
+                    Box::pin(changes::create(tx, key, document, state, *due_at, *most))
                 },
+            )
+            .await
+    }
+
+    /// Makes a document without further versions, or overwrites it.
+    pub async fn put_document<D: Document>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        document: D,
+    ) -> Result<Versioned<D>> {
+        let key = Key::new::<D>(scope.into(), id);
+        let most = D::most(&self.quotas);
+        self.inner
+            .main
+            .write(
+                Lane::Interactive,
+                (key, document, most),
+                |tx, (key, document, most)| Box::pin(changes::put(tx, key, document, *most)),
             )
             .await
     }
@@ -291,12 +368,13 @@ impl Store {
     ) -> Result<Option<Versioned<D>>> {
         let key = Key::new::<D>(scope.into(), id);
         let change: Change<D> = Box::new(change);
+        let most = D::most_versions(&self.quotas);
         self.inner
             .main
             .write(
                 Lane::Interactive,
-                (key, write, change),
-                |tx, (key, write, change)| Box::pin(changes::update(tx, key, *write, change)),
+                (key, write, change, most),
+                |tx, (key, write, change, most)| Box::pin(changes::update(tx, key, *write, change, *most)),
             )
             .await
     }
@@ -471,10 +549,10 @@ impl Store {
     }
 }
 
-fn decode<D: Document>(row: Row) -> Result<Versioned<D>> {
+fn decode<D: DeserializeOwned>(row: Row) -> Result<Versioned<D>> {
     Ok(Versioned {
         document: serde_json::from_str(&row.document)
-            .map_err(|error| Error::corrupt(format!("{} {}", D::NOUN, row.resource_id), error))?,
+            .map_err(|error| Error::corrupt(format!("{} {}", row.kind, row.resource_id), error))?,
         id: row.resource_id,
         version: number(row.version)?,
         active_version: number(row.active_version)?,

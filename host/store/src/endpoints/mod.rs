@@ -5,11 +5,13 @@
 //! | `upsert` | making and changing many at once: merge, address take-over, fifteen per user |
 //! | `plan` | what an item would make of its endpoint |
 //! | `statements` | the SQL under it |
+//! | `attributes` | taking attributes off everybody |
 //! | `changes` | what followers read |
 //!
 //! All changes of an application's endpoints and users begin with [`lock_app`], so that writers of several
 //! nodes take turns per application: numbers stay dense, and take-over and quotas see one truth.
 
+mod attributes;
 mod changes;
 mod plan;
 mod statements;

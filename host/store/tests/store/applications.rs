@@ -8,8 +8,8 @@ use pinion_domain::channel::ChannelType;
 use pinion_domain::id::Tenant;
 use pinion_domain::page::PageRequest;
 use pinion_domain::segment::SegmentDocument;
-use pinion_store::testing::{app, each_database, tenant};
-use pinion_store::{Error, Store};
+use pinion_store::testing::{app, each_database, each_place, tenant};
+use pinion_store::{Error, NewChannel, Store};
 use serde_json::json;
 
 fn create(name: &str) -> CreateApplication {
@@ -237,6 +237,54 @@ async fn channels_count_their_versions() {
             store.delete_channel(&app, ChannelType::Email).await.unwrap(),
             None
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn credentials_of_channels_are_sealed() {
+    each_place(async |place, clock| {
+        let store = place.open(&clock).await;
+        let (here, elsewhere) = (app(&store).await, app(&store).await);
+        let secret = "s3cret-that-must-not-be-seen";
+        let channel = NewChannel {
+            document: json!({ "Enabled": true }),
+            credentials: serde_json::from_value(json!({ "ApiKey": secret })).unwrap(),
+            by: "somebody".to_owned(),
+        };
+        let made = store
+            .put_channel(&here, ChannelType::Gcm, channel.clone())
+            .await
+            .unwrap();
+        assert_eq!(made.credentials.get("ApiKey"), Some(secret));
+        assert_eq!(made.last_modified_by, "somebody");
+        assert!(!format!("{made:?}").contains(secret));
+        store
+            .put_channel(&elsewhere, ChannelType::Gcm, channel)
+            .await
+            .unwrap();
+        store.close().await;
+
+        let store = place.open(&clock).await;
+        let here = store.app(&tenant(), &here.id).await.unwrap().unwrap();
+        let read = store.channel(&here, ChannelType::Gcm).await.unwrap().unwrap();
+        assert_eq!(read, made);
+        let without = store
+            .put_channel(&here, ChannelType::Gcm, json!({}))
+            .await
+            .unwrap();
+        assert!(without.credentials.is_empty());
+        store.close().await;
+        for file in std::fs::read_dir(place.folder()).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes());
+                assert!(!found, "{}", path.display());
+            }
+        }
     })
     .await;
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod applications;
+mod attributes;
 mod direct;
 mod documents;
 mod endpoints;
@@ -12,5 +13,6 @@ mod iam;
 mod ledger;
 mod lifecycle;
 mod plugins;
+mod quotas;
 mod rates;
 mod suppressions;
