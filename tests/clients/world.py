@@ -43,7 +43,11 @@ ENDPOINT = {
     "Attributes": {"genre": ["poetry"]},
     "User": {"UserId": "ana", "UserAttributes": {"FirstName": ["Ana"]}},
 }
-RECOMMENDER = {"RecommendationProviderUri": "plugin:best-content-by-locale", "RecommendationProviderRoleArn": ROLE}
+RECOMMENDER = {
+    "RecommendationProviderUri": "plugin:best-content-by-locale",
+    "RecommendationProviderRoleArn": ROLE,
+    "RecommendationsDisplayName": "Books",
+}
 STREAM = {"DestinationStreamArn": "arn:aws:kinesis:eu-central-1:123456789012:stream/events", "RoleArn": ROLE}
 # What asks for a state that nothing here has reached, and why.
 REFUSED = {
