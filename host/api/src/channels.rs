@@ -133,7 +133,7 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
     let channel = NewChannel {
         document: settings.document.into(),
         credentials: settings.credentials,
-        by: call.principal.name,
+        by: call.principal.arn(),
     };
     let row = api.store().put_channel(&app, channel_type, channel).await?;
     answer(api, &app.id, channel_type, Some(row))

@@ -45,7 +45,7 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
     stream.check()?;
     let document = EventStreamDocument {
         stream,
-        last_updated_by: call.principal.name,
+        last_updated_by: call.principal.arn(),
     };
     let written = api.store().put_document(&app, ID, document).await?;
     answer(&app, Some(written))

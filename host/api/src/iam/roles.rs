@@ -71,9 +71,9 @@ struct RoleRequest {
 }
 
 impl RoleRequest {
-    fn change(self, call: &Call) -> Result<RoleChange> {
+    fn change(self, api: &Api, call: &Call) -> Result<RoleChange> {
         if let Some(given) = &self.tags {
-            tags::check(given)?;
+            tags::check(api, given)?;
         }
         if let Some(document) = &self.assume_role_policy_document {
             Policy::compile("AssumeRolePolicyDocument", document, PolicyKind::Trust)?;
@@ -107,7 +107,7 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
 pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("role-name");
     EntityKind::Role.check_name(name)?;
-    let change = call.json::<RoleRequest>()?.change(&call)?;
+    let change = call.json::<RoleRequest>()?.change(api, &call)?;
     let missing = || Error::invalid("AssumeRolePolicyDocument", "must say who may assume the role");
     let role = Role {
         description: change.description.unwrap_or_default(),
@@ -128,7 +128,7 @@ pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
 }
 
 pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
-    let change = call.json::<RoleRequest>()?.change(&call)?;
+    let change = call.json::<RoleRequest>()?.change(api, &call)?;
     let account = &call.tenant.account;
     let role = api
         .store()

@@ -63,9 +63,9 @@ struct UserRequest {
 }
 
 impl UserRequest {
-    fn change(self, call: &Call) -> Result<UserChange> {
+    fn change(self, api: &Api, call: &Call) -> Result<UserChange> {
         if let Some(given) = &self.tags {
-            tags::check(given)?;
+            tags::check(api, given)?;
         }
         let boundary = self.permissions_boundary.map(|arn| boundary_name(call, &arn));
         Ok(UserChange {
@@ -85,7 +85,7 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
 pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("user-name");
     EntityKind::User.check_name(name)?;
-    let change = optional::<UserRequest>(&call)?.change(&call)?;
+    let change = optional::<UserRequest>(&call)?.change(api, &call)?;
     let user = User {
         boundary: change.boundary.flatten(),
         tags: change.tags.unwrap_or_default(),
@@ -102,7 +102,7 @@ pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
 }
 
 pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
-    let change = call.json::<UserRequest>()?.change(&call)?;
+    let change = call.json::<UserRequest>()?.change(api, &call)?;
     let account = &call.tenant.account;
     let user = api
         .store()
