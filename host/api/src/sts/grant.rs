@@ -84,7 +84,7 @@ impl Asked<'_> {
             }
             given.insert((*key).to_owned(), value.to_owned());
         }
-        tags::check(&given).map_err(|error| Fault::invalid(error.to_string()))?;
+        tags::check(self.api, &given).map_err(|error| Fault::invalid(error.to_string()))?;
         let mut all = BTreeMap::new();
         let mut transitive = Vec::new();
         for key in before.iter().flat_map(|session| &session.transitive) {
