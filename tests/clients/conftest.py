@@ -64,6 +64,14 @@ def mail_app(pinpoint, app):
 
 
 @pytest.fixture
+def text_app(pinpoint, mail_app):
+    """An application that may send mail, texts and pushes."""
+    pinpoint.update_sms_channel(ApplicationId=mail_app, SMSChannelRequest={"Enabled": True, "SenderId": "BOOKS"})
+    pinpoint.update_gcm_channel(ApplicationId=mail_app, GCMChannelRequest={"Enabled": True, "ApiKey": "key"})
+    return mail_app
+
+
+@pytest.fixture
 def name(request):
     """A name that no other test uses."""
     return "".join(c if c.isalnum() else "-" for c in request.node.name)

@@ -51,7 +51,7 @@ def wait_for_job(read):
 
 
 class Server:
-    """`pinion serve` on a data folder, with the outbox as sink of mail and of custom messages."""
+    """`pinion serve` on a data folder, with the outbox as sink of mail, texts, pushes and custom messages."""
 
     def __init__(self, folder, environment):
         self.binary = os.environ.get("PINION", ROOT / "target" / "debug" / "pinion")
@@ -69,6 +69,10 @@ class Server:
             "BINDINGS__EMAIL__SETTINGS__TLS": "none",
             "BINDINGS__CUSTOM__PLUGIN": "webhook",
             "BINDINGS__CUSTOM__SETTINGS__URL": f"{self.url}/outbox/sink/custom",
+            "BINDINGS__SMS__PLUGIN": "webhook",
+            "BINDINGS__SMS__SETTINGS__URL": f"{self.url}/outbox/sink/sms",
+            "BINDINGS__GCM__PLUGIN": "webhook",
+            "BINDINGS__GCM__SETTINGS__URL": f"{self.url}/outbox/sink/push",
             "IMPORTS__FOLDER": str(self.imports),
             # What is exported can be imported.
             "EXPORTS__FOLDER": str(self.imports),
@@ -169,6 +173,15 @@ class Outbox:
 
     def to(self, address):
         return [message for message in self.messages() if address in message["to"]]
+
+    def posts(self, path):
+        """What was posted below the sink, as JSON."""
+        return [json.loads(post["raw"]) for post in self.messages() if post["kind"] == "post" and post["path"] == path]
+
+    def texts(self, path, address):
+        """What was said to an address on a channel that posts."""
+        posts = self.posts(path)
+        return [post["Data"] for post in posts if any(to["Address"] == address for to in post["Endpoints"].values())]
 
     def wait_for(self, address):
         """The first message to an address."""

@@ -131,3 +131,55 @@ def test_mistakes_are_named(pinpoint, app, request_, part):
     with pytest.raises(pinpoint.exceptions.BadRequestException) as caught:
         update(pinpoint, app, "e", **request_)
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["a$b", "{a}", "x" * 1025])
+def test_ids_that_pinpoint_forbids_are_refused(pinpoint, app, endpoint):
+    with pytest.raises(pinpoint.exceptions.BadRequestException):
+        update(pinpoint, app, endpoint)
+
+
+def test_an_address_has_one_active_endpoint(pinpoint, app):
+    def statuses():
+        return [get(pinpoint, app, endpoint)["EndpointStatus"] for endpoint in ["old", "new"]]
+
+    for endpoint in ["old", "new"]:
+        update(pinpoint, app, endpoint, Address="Ann@example.com" if endpoint == "old" else "ann@example.com", ChannelType="EMAIL")
+    assert statuses() == ["INACTIVE", "ACTIVE"]
+    # A job that refreshes attributes of all endpoints it ever knew takes nothing back.
+    update(pinpoint, app, "old", Attributes={"seen": ["yes"]})
+    assert statuses() == ["INACTIVE", "ACTIVE"]
+    update(pinpoint, app, "old", EndpointStatus="ACTIVE")
+    assert statuses() == ["ACTIVE", "INACTIVE"]
+
+
+def test_a_user_has_fifteen_endpoints(pinpoint, app):
+    user = {"UserId": "full"}
+    items = [
+        {"Id": f"p{n}", "ChannelType": "GCM", "Address": f"t{n}", "User": user, "EffectiveDate": f"2026-01-{n + 1:02}T00:00:00Z"}
+        for n in range(15)
+    ]
+    pinpoint.update_endpoints_batch(ApplicationId=app, EndpointBatchRequest={"Item": items})
+    with pytest.raises(pinpoint.exceptions.BadRequestException):
+        update(pinpoint, app, "mail", ChannelType="EMAIL", Address="m@example.com", User=user)
+    batch = [{"Id": "other"}, {"Id": "mail", "ChannelType": "EMAIL", "User": user}]
+    with pytest.raises(pinpoint.exceptions.BadRequestException) as caught:
+        pinpoint.update_endpoints_batch(ApplicationId=app, EndpointBatchRequest={"Item": batch})
+    assert "Item[1].User.UserId" in str(caught.value)
+    with pytest.raises(pinpoint.exceptions.NotFoundException):
+        get(pinpoint, app, "other")
+
+    update(pinpoint, app, "p15", ChannelType="APNS", Address="t15", User=user)
+    oldest = get(pinpoint, app, "p0")
+    assert (oldest["EndpointStatus"], "User" in oldest) == ("INACTIVE", False)
+    assert len(pinpoint.get_user_endpoints(ApplicationId=app, UserId="full")["EndpointsResponse"]["Item"]) == 15
+
+
+def test_an_endpoint_holds_250_attributes_and_15_kilobytes(pinpoint, app):
+    update(pinpoint, app, "e", Attributes={f"a{n}": ["v"] for n in range(250)})
+    with pytest.raises(pinpoint.exceptions.BadRequestException):
+        update(pinpoint, app, "e", Metrics={"m": 1})
+    values = [f"{n:0100}" for n in range(50)]
+    with pytest.raises(pinpoint.exceptions.BadRequestException) as caught:
+        update(pinpoint, app, "large", Attributes={"a": values, "b": values, "c": values})
+    assert "15360" in str(caught.value)

@@ -1,6 +1,12 @@
 """Direct messages: one call, a result for each recipient, and the mail as it arrives."""
 
+import json
+from email import message_from_string
+from email.message import EmailMessage
+from email.policy import default
+
 import pytest
+from botocore.exceptions import ClientError
 
 from pinion import fetch, wait_for
 
@@ -120,6 +126,120 @@ def test_requests_without_sense_are_refused(pinpoint, mail_app, app):
 
 
 def test_without_a_channel_nothing_is_sent(pinpoint, app):
-    with pytest.raises(pinpoint.exceptions.BadRequestException) as caught:
-        send(pinpoint, app, Addresses={"x@example.com": {"ChannelType": "EMAIL"}}, MessageConfiguration=simple())
-    assert "e-mail channel" in str(caught.value)
+    response = send(pinpoint, app, Addresses={"x@example.com": {"ChannelType": "EMAIL"}}, MessageConfiguration=simple())
+    result = response["Result"]["x@example.com"]
+    assert (result["DeliveryStatus"], "MessageId" in result) == ("PERMANENT_FAILURE", False)
+    assert "EMAIL channel is not enabled" in result["StatusMessage"]
+
+
+def test_a_raw_mail_arrives_with_its_attachment(pinpoint, mail_app, outbox):
+    mail = EmailMessage()
+    mail["Subject"] = "Rechnung für Zoë"
+    mail["X-Order"] = "7"
+    mail["Bcc"] = "secret@example.com"
+    mail.set_content("siehe Anhang")
+    mail.add_attachment(bytes(range(256)), maintype="application", subtype="pdf", filename="rechnung.pdf")
+    configuration = {"EmailMessage": {"RawEmail": {"Data": mail.as_bytes()}, "FromAddress": "billing@books.test"}}
+    response = send(pinpoint, mail_app, Addresses={"raw-zoe@example.com": {"ChannelType": "EMAIL"}}, MessageConfiguration=configuration)
+    result = response["Result"]["raw-zoe@example.com"]
+    assert result["DeliveryStatus"] == "SUCCESSFUL", result
+    arrived = outbox.wait_for("raw-zoe@example.com")
+    assert arrived["from"] == "billing@books.test"
+    assert arrived["subject"] == "Rechnung für Zoë"
+    assert arrived["message_id"].startswith(result["MessageId"])
+    parsed = message_from_string(arrived["raw"], policy=default)
+    [attachment] = parsed.iter_attachments()
+    assert attachment.get_content() == bytes(range(256))
+    assert parsed["X-Order"] == "7" and parsed["Bcc"] is None
+
+
+def test_overrides_are_rendered_and_stay_in_their_line(pinpoint, mail_app, outbox):
+    own = {
+        "ChannelType": "EMAIL",
+        "TitleOverride": "Order {{n}}\r\nX-Evil: 1",
+        "BodyOverride": "Hello {{who}}",
+        "Substitutions": {"n": ["7"], "who": ["Ann\r\nBcc: x"]},
+    }
+    send(pinpoint, mail_app, Addresses={"override@example.com": own}, MessageConfiguration=simple())
+    mail = outbox.wait_for("override@example.com")
+    assert mail["subject"] == "Order 7 X-Evil: 1"
+    assert not any(name.lower() in ["x-evil", "bcc"] for name, _ in mail["headers"])
+    assert "Hello Ann" in mail["raw"]
+
+
+def test_texts_and_pushes_reach_their_bindings(pinpoint, text_app, outbox):
+    response = send(
+        pinpoint,
+        text_app,
+        Addresses={"+12065550123": {"ChannelType": "SMS", "Substitutions": {"n": ["7"]}}, "token-1": {"ChannelType": "GCM"}},
+        Context={"order": "7"},
+        TraceId="trace",
+        MessageConfiguration={
+            "SMSMessage": {"Body": "Order {{n}}", "MessageType": "TRANSACTIONAL"},
+            "DefaultPushNotificationMessage": {"Title": "Hi", "Body": "there", "Action": "OPEN_APP"},
+        },
+    )
+    assert {result["DeliveryStatus"] for result in response["Result"].values()} == {"SUCCESSFUL"}
+    assert outbox.texts("sms", "+12065550123") == ["Order 7"]
+    [push] = outbox.texts("push", "token-1")
+    assert json.loads(push)["data"] == {
+        "pinpoint.notification.title": "Hi",
+        "pinpoint.notification.body": "there",
+        "pinpoint.openApp": "true",
+        "pinpoint.order": "7",
+        "pinpoint.traceId": "trace",
+    }
+
+
+def test_a_users_message_reaches_all_active_endpoints(pinpoint, text_app, outbox):
+    for endpoint, request in [
+        ("u-mail", {"ChannelType": "EMAIL", "Address": "users-ann@example.com"}),
+        ("u-text", {"ChannelType": "SMS", "Address": "+12065550124"}),
+        ("u-old", {"ChannelType": "SMS", "Address": "+12065550125", "EndpointStatus": "INACTIVE"}),
+        ("u-out", {"ChannelType": "SMS", "Address": "+12065550126", "OptOut": "ALL"}),
+    ]:
+        request["User"] = {"UserId": "ann", "UserAttributes": {"Name": ["Ann"]}}
+        pinpoint.update_endpoint(ApplicationId=text_app, EndpointId=endpoint, EndpointRequest=request)
+    response = pinpoint.send_users_messages(
+        ApplicationId=text_app,
+        SendUsersMessageRequest={
+            "Users": {"ann": {"Substitutions": {"code": ["9"]}}, "nobody": {}},
+            "MessageConfiguration": {"DefaultMessage": {"Body": "{{User.UserAttributes.Name.[0]}}: {{code}}"}},
+        },
+    )["SendUsersMessageResponse"]
+    assert response["ApplicationId"] == text_app and response["RequestId"]
+    statuses = {endpoint: result["DeliveryStatus"] for endpoint, result in response["Result"]["ann"].items()}
+    assert statuses == {"u-mail": "SUCCESSFUL", "u-text": "SUCCESSFUL", "u-out": "OPT_OUT"}
+    assert response["Result"]["nobody"] == {}
+    assert outbox.texts("sms", "+12065550124") == ["Ann: 9"]
+    assert "Ann: 9" in outbox.wait_for("users-ann@example.com")["raw"]
+
+
+def with_invocation(server, invocation):
+    """A client all of whose requests seem to be tries of one call."""
+    client = server.client()
+
+    def name(request, **_):
+        del request.headers["amz-sdk-invocation-id"]
+        request.headers["amz-sdk-invocation-id"] = invocation
+
+    client.meta.events.register_last("before-send.pinpoint.SendMessages", name)
+    return client
+
+
+def test_a_repeat_is_answered_and_not_sent_again(server, mail_app, outbox):
+    client = with_invocation(server, "11111111-2222-3333-4444-555555555555")
+    request = {"Addresses": {"repeat@example.com": {"ChannelType": "EMAIL"}}, "MessageConfiguration": simple()}
+    first = send(client, mail_app, **request)
+    again = send(client, mail_app, **request)
+    assert again == first
+    outbox.wait_for("repeat@example.com")
+    assert len(outbox.to("repeat@example.com")) == 1
+    with pytest.raises(ClientError) as caught:
+        send(client, mail_app, **{**request, "MessageConfiguration": simple(text="another")})
+    assert caught.value.response["Error"]["Code"] == "ConflictException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+    # The SDK's own ids are fresh for every call.
+    other = server.client()
+    assert send(other, mail_app, **request)["RequestId"] != first["RequestId"]
+    assert len(outbox.to("repeat@example.com")) == 2

@@ -31,6 +31,7 @@ CreateRecommenderConfiguration GetRecommenderConfigurations GetRecommenderConfig
 UpdateRecommenderConfiguration DeleteRecommenderConfiguration
 RemoveAttributes PhoneNumberValidate
 SendMessages PutEvents
+SendUsersMessages SendOTPMessage VerifyOTPMessage GetInAppMessages
 GetCampaignDateRangeKpi GetJourneyDateRangeKpi GetApplicationDateRangeKpi
 TagResource ListTagsForResource UntagResource
 """.split()

@@ -27,7 +27,7 @@ async fn import(server: &Server, app: &AppRef, url: String, format: &str) -> Imp
         },
         store.clock().now(),
     );
-    store.create_job(app, &id, job).await.unwrap();
+    store.create_job(app, &id, &job).await.unwrap();
     server.running.engine().wake();
     until("the job to end", async || {
         store

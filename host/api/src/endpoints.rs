@@ -27,7 +27,8 @@ pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
 pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let mut request: EndpointRequest = call.json()?;
-    endpoint::check(&request, "")?;
+    endpoint::check_id(call.label("endpoint-id"), "endpoint-id")?;
+    endpoint::check(&request, "", &api.store().endpoint_quotas())?;
     request.request_id.get_or_insert_with(|| call.request_id.clone());
     let upsert = Upsert {
         id: id(&call),
@@ -50,7 +51,7 @@ struct BatchRequest {
     item: Vec<EndpointBatchItem>,
 }
 
-/// All items are looked at before the first is stored, so a wrong one changes nothing.
+/// One wrong item and nothing is stored: the answer has no room to tell which ones were.
 pub(crate) async fn update_batch(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let batch: BatchRequest = call.json()?;
@@ -61,26 +62,25 @@ pub(crate) async fn update_batch(api: &Api, call: Call) -> Result<Answer> {
         );
         return Err(Error::invalid("Item", problem).into());
     }
+    let quotas = api.store().endpoint_quotas();
     let mut upserts = Vec::with_capacity(batch.item.len());
     for (index, item) in batch.item.into_iter().enumerate() {
         let field = format!("Item[{index}]");
         let id = item
             .id
-            .filter(|id| !id.is_empty())
             .ok_or_else(|| Error::invalid(format!("{field}.Id"), "is required"))?;
-        endpoint::check(&item.endpoint, &field)?;
+        endpoint::check_id(&id, &format!("{field}.Id"))?;
+        endpoint::check(&item.endpoint, &field, &quotas)?;
+        let mut request = item.endpoint;
+        request.request_id.get_or_insert_with(|| call.request_id.clone());
         upserts.push(Upsert {
             id: id.into(),
-            request: item.endpoint,
+            request,
         });
     }
-    for result in api
-        .store()
-        .upsert_endpoints(&app, Lane::Interactive, upserts)
-        .await?
-    {
-        result?;
-    }
+    api.store()
+        .upsert_all_endpoints(&app, Lane::Interactive, upserts)
+        .await?;
     Answer::accepted(&call)
 }
 

@@ -186,6 +186,8 @@ impl From<pinion_engine::Error> for ApiError {
             pinion_engine::Error::Store(error) => error.into(),
             pinion_engine::Error::Plugin(error) => error.into(),
             pinion_engine::Error::CannotRun(sentence) => Self::bad_request(sentence),
+            pinion_engine::Error::Internal(sentence) => Self::internal(sentence),
+            pinion_engine::Error::Busy(sentence) => Self::unavailable(sentence),
             pinion_engine::Error::Audience(error) => Self::internal(error),
         }
     }

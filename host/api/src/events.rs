@@ -82,11 +82,12 @@ async fn update_endpoints(
 ) -> Result<BTreeMap<String, Value>> {
     let mut results = BTreeMap::new();
     let mut upserts = Vec::new();
+    let quotas = api.store().endpoint_quotas();
     for (id, request) in updates {
         if request == EndpointRequest::default() {
             continue;
         }
-        match endpoint::check(&request, "Endpoint") {
+        match endpoint::check(&request, "Endpoint", &quotas) {
             Ok(()) => upserts.push(Upsert {
                 id: id.into(),
                 request,

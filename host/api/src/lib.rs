@@ -33,10 +33,12 @@ mod event_streams;
 mod events;
 mod hooks;
 mod iam;
+mod in_app;
 mod jobs;
 mod journeys;
 mod kpis;
 mod messages;
+mod otp;
 mod phone;
 mod plugins;
 mod recommenders;
@@ -124,6 +126,7 @@ pub fn router(api: Arc<Api>) -> axum::Router {
             header::CONTENT_TYPE,
             HeaderName::from_static("amz-sdk-invocation-id"),
             HeaderName::from_static("amz-sdk-request"),
+            HeaderName::from_static(messages::IDEMPOTENCY_KEY),
             HeaderName::from_static("x-amz-content-sha256"),
             HeaderName::from_static("x-amz-date"),
             HeaderName::from_static("x-amz-security-token"),

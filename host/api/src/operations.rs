@@ -293,10 +293,10 @@ operations! {
 
     // Messages.
     SendMessages: POST "/v1/apps/{application-id}/messages" 200 on PATH => crate::messages::send;
-    SendOTPMessage: POST "/v1/apps/{application-id}/otp" 200 on PATH;
+    SendOTPMessage: POST "/v1/apps/{application-id}/otp" 200 on PATH => crate::otp::send;
     SendUsersMessages: POST "/v1/apps/{application-id}/users-messages" 200
-        on MESSAGES;
-    VerifyOTPMessage: POST "/v1/apps/{application-id}/verify-otp" 200 on PATH;
+        on MESSAGES => crate::messages::send_to_users;
+    VerifyOTPMessage: POST "/v1/apps/{application-id}/verify-otp" 200 on PATH => crate::otp::verify;
     PhoneNumberValidate: POST "/v1/phone/number/validate" 200 on PATH => crate::phone::validate_number;
 
     // Events and the event stream.
@@ -315,7 +315,8 @@ operations! {
         on PATH => crate::kpis::application;
 
     // In-app messages.
-    GetInAppMessages: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}/inappmessages" 200 on APP;
+    GetInAppMessages: GET "/v1/apps/{application-id}/endpoints/{endpoint-id}/inappmessages" 200
+        on APP => crate::in_app::get;
 
     // Recommenders.
     CreateRecommenderConfiguration: POST "/v1/recommenders" 201 on RECOMMENDERS => recommenders::create;

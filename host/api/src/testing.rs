@@ -57,15 +57,20 @@ impl TestApi {
 
     /// The same with plugins.
     pub async fn with_plugins(plugins: Arc<dyn Plugins>) -> Self {
-        Self::with(plugins, Quotas::default()).await
+        Self::with(plugins, Quotas::default(), Config::default()).await
     }
 
     /// The same with other quotas than the guide's.
     pub async fn with_quotas(quotas: Quotas) -> Self {
-        Self::with(Arc::new(FakePlugins::default()), quotas).await
+        Self::with(Arc::new(FakePlugins::default()), quotas, Config::default()).await
     }
 
-    async fn with(plugins: Arc<dyn Plugins>, quotas: Quotas) -> Self {
+    /// The same with the engine's settings, such as bindings.
+    pub async fn with_config(plugins: Arc<dyn Plugins>, config: Config) -> Self {
+        Self::with(plugins, Quotas::default(), config).await
+    }
+
+    async fn with(plugins: Arc<dyn Plugins>, quotas: Quotas, config: Config) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let start: Timestamp = "2026-11-23T10:00:00Z".parse().expect("an instant");
         let clock = Arc::new(ManualClock::new(start));
@@ -79,8 +84,7 @@ impl TestApi {
             .await
             .expect("an empty folder can be opened")
             .with_quotas(quotas);
-        let engine =
-            Engine::new(store.clone(), plugins, Config::default()).expect("the default config is fine");
+        let engine = Engine::new(store.clone(), plugins, config).expect("links can be made");
         let router = crate::router(Arc::new(Api::new(engine.clone(), Rules::default())));
         let key = new_key(&store, None).await;
         Self {

@@ -111,6 +111,8 @@ reasons! {
     PluginFault = 46, "PLUGIN_FAULT", Failed;
     /// A direct message found the rate used up.
     Throttled = 47, "THROTTLED", Failed;
+    /// The application's channel is not there or not enabled.
+    ChannelDisabled = 49, "CHANNEL_DISABLED", Failed;
 
     /// The message may have left before the plugin, the connection or the server failed.
     Unknown = 60, "UNKNOWN", Unknown;

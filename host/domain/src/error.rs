@@ -39,6 +39,18 @@ impl Error {
         }
     }
 
+    /// The same mistake as seen from outside: `within` goes before the member's path.
+    #[must_use]
+    pub fn within(self, within: &str) -> Self {
+        match self {
+            Self::Invalid { field, problem } if !within.is_empty() => Self::Invalid {
+                field: format!("{within}.{field}"),
+                problem,
+            },
+            other => other,
+        }
+    }
+
     /// There is no such thing.
     pub fn not_found(kind: &'static str, id: impl Into<String>) -> Self {
         Self::NotFound { kind, id: id.into() }

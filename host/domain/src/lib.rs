@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`id`], [`arn`], [`glob`], [`clock`], [`page`], [`error`] | names, time, paging, what can be wrong |
-//! | [`app`], [`endpoint`], [`attributes`], [`segment`], [`campaign`], [`journey`], [`template`], [`message`], [`event`], [`event_filter`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
+//! | [`app`], [`endpoint`], [`attributes`], [`segment`], [`campaign`], [`journey`], [`template`], [`message`], [`otp`], [`event`], [`event_filter`], [`job`], [`channel`], [`recommender`], [`event_stream`] | Pinpoint's documents and their rules |
 //! | [`quotas`] | how much there may be of everything |
 //! | [`phone`] | what a phone number tells |
 //! | [`delivery`] | outcomes, reasons, message ids: the words of the ledger |
@@ -33,6 +33,7 @@ pub mod journey;
 pub mod kpi;
 pub mod message;
 mod number;
+pub mod otp;
 pub mod page;
 pub mod phone;
 pub mod quotas;

@@ -31,6 +31,8 @@ pub struct Config {
     pub lease: Duration,
     /// How often schedules are looked at.
     pub tick: Duration,
+    /// How long a request to send is known when its client repeats it.
+    pub repeat_window: Duration,
 }
 
 impl Default for Config {
@@ -46,6 +48,7 @@ impl Default for Config {
             retry: RetryPolicy::default(),
             lease: Duration::from_secs(60),
             tick: Duration::from_millis(500),
+            repeat_window: Duration::from_secs(3_600),
         }
     }
 }

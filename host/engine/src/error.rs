@@ -21,6 +21,12 @@ pub enum Error {
     /// A run cannot start; the sentence is for the campaign's owner.
     #[error("{0}")]
     CannotRun(String),
+    /// Our own fault; the sentence is for the log.
+    #[error("{0}")]
+    Internal(String),
+    /// Not now; the same request may be answered later.
+    #[error("{0}")]
+    Busy(String),
     /// Who should be reached could not be told.
     #[error(transparent)]
     Audience(#[from] crate::audience::AudienceError),

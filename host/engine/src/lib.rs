@@ -8,6 +8,7 @@
 //! | [`send`] | from a chunk of recipients to committed outcomes; direct messages |
 //! | [`render`] | templates and the values they read |
 //! | [`tracking`], [`receipts`] | signed links, and what opens, clicks and unsubscribes become |
+//! | [`in_app`] | which in-app messages an endpoint may show |
 //! | [`import`], [`export`] | files become endpoints and segments, and endpoints files |
 //! | [`kpi`] | KPI names become rows, from rollups alone |
 //!
@@ -20,6 +21,7 @@ mod error;
 pub mod export;
 mod files;
 pub mod import;
+pub mod in_app;
 mod jobs;
 pub mod kpi;
 pub mod receipts;
@@ -116,6 +118,7 @@ impl Engine {
         }
         self.spawn(jobs::job_loop::<ImportJobRequest>);
         self.spawn(jobs::job_loop::<ExportJobRequest>);
+        self.spawn(send::sweep_loop);
         Ok(())
     }
 
@@ -180,6 +183,14 @@ impl Engine {
             () = self.inner.stop.cancelled() => false,
             () = self.inner.bell.notified() => true,
             () = tokio::time::sleep(tick) => true,
+        }
+    }
+
+    /// Waits for the time to pass or the end, whatever rings; `false` at the end.
+    pub(crate) async fn sleep(&self, time: std::time::Duration) -> bool {
+        tokio::select! {
+            () = self.inner.stop.cancelled() => false,
+            () = tokio::time::sleep(time) => true,
         }
     }
 

@@ -99,6 +99,9 @@ impl Engine {
                 json!(agent.chars().take(300).collect::<String>()),
             );
         }
+        if let (Some(context), Some(object)) = (self.context_of(stamp).await?, document.as_object_mut()) {
+            object.insert("attributes".to_owned(), context);
+        }
         let event = NewEvent {
             app_no: stamp.app_no,
             seq: (stamp.run_no != 0 || stamp.seq != 0).then_some(stamp.seq),
@@ -114,5 +117,18 @@ impl Engine {
         self.store().append_events(Lane::Interactive, vec![event]).await?;
         metrics::counter!("pinion_events_total", "type" => event_type.to_owned()).increment(1);
         Ok(())
+    }
+
+    /// The facts that the client gave a direct message: events about it have them as attributes.
+    async fn context_of(&self, stamp: &Stamp) -> Result<Option<serde_json::Value>> {
+        let Some(message) = stamp.direct_message() else {
+            return Ok(None);
+        };
+        let Some(app) = self.store().app_by_no(stamp.app_no).await? else {
+            return Ok(None);
+        };
+        let message = self.store().direct(&app, &message).await?;
+        let context = message.and_then(|message| message.context);
+        Ok(context.and_then(|context| serde_json::from_str(&context).ok()))
     }
 }

@@ -144,6 +144,8 @@ pub struct EngineSection {
     pub retry_first_seconds: Option<f64>,
     /// Tries of a message in all.
     pub retry_attempts: Option<u16>,
+    /// Seconds for which a request to send is known when its client repeats it.
+    pub repeat_window_seconds: Option<u32>,
 }
 
 /// `[access]`

@@ -135,6 +135,11 @@ pub fn engine(
         workers: section.workers.unwrap_or(defaults.workers),
         batch: section.batch.unwrap_or(defaults.batch),
         retry,
+        repeat_window: section
+            .repeat_window_seconds
+            .map_or(defaults.repeat_window, |seconds| {
+                Duration::from_secs(u64::from(seconds))
+            }),
         ..defaults
     };
     Ok(Engine::new(store.clone(), sandbox, config)?)

@@ -294,6 +294,8 @@ async fn delete(tx: &mut Tx, app: &AppRef) -> Result<()> {
             "delete from job where app_no = $1",
             "delete from segment_members where app_no = $1",
             "delete from suppression where app_no = $1",
+            "delete from sent_request where app_no = $1",
+            "delete from otp where app_no = $1",
         ] {
             sqlx::query(sql).bind(app.no).execute(&mut *db).await?;
         }

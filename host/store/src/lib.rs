@@ -8,6 +8,7 @@
 //! | `iam` | users, groups, roles, policies, access keys |
 //! | `endpoints`, `suppressions` | who can be reached |
 //! | `runs`, `ledger`, `direct` | what is sent, and what became of it |
+//! | `otps` | one-time passwords |
 //! | `events` | what happened, in a database of its own |
 //!
 //! There is no segment here: segments are answered by columns in `engine::audience`.
@@ -29,6 +30,7 @@ mod events;
 mod iam;
 mod jobs;
 mod ledger;
+mod otps;
 mod plugins;
 mod runs;
 mod suppressions;
@@ -39,12 +41,14 @@ pub mod testing;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::Clock;
+use pinion_domain::endpoint::Quotas as EndpointQuotas;
 use pinion_domain::id::{AccountId, AppId, Tenant};
 use pinion_domain::quotas::Quotas;
 
 pub use channels::{ChannelRow, NewChannel};
-pub use direct::{DirectMessage, DirectOutcome, Intent};
+pub use direct::{DirectMessage, DirectOutcome, Finished, HandOver, Intent, NamedRequest, PastRequest};
 pub use documents::{Document, Most, Scope, StateChange, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
@@ -53,6 +57,7 @@ pub use iam::{AccessKey, HeldPolicy, Stored};
 pub use jobs::Members;
 pub use ledger::{BatchCommit, Count, LedgerRow, Retry, RollupFilter};
 pub use open::Options;
+pub use otps::NewOtp;
 pub use plugins::StoredPlugin;
 pub use runs::{Chunk, NewRun, Run, RunState};
 pub use seal::{MasterKey, Sealer};
@@ -84,6 +89,8 @@ struct Inner {
     held: std::sync::atomic::AtomicBool,
     /// Changes of access control that this process made.
     access_changes: std::sync::atomic::AtomicU64,
+    /// What endpoints may hold.
+    quotas: RwLock<EndpointQuotas>,
     /// Keeps a second server off the folder.
     lock: Mutex<Option<std::fs::File>>,
     /// Applications that were looked up; `None` is one that was deleted here.
@@ -141,6 +148,13 @@ impl std::fmt::Debug for AppRef {
     }
 }
 
+impl AppRef {
+    /// A keyed index of an address: what tables know of addresses of direct messages.
+    pub fn address_index(&self, channel: ChannelType, address: &str) -> Vec<u8> {
+        seal::address_index(&self.keys.index, channel.as_str(), address)
+    }
+}
+
 impl Store {
     /// The same store with other quotas than the guide's.
     #[must_use]
@@ -159,6 +173,16 @@ impl Store {
     /// The clock that the store was opened with.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
+    }
+
+    /// What endpoints may hold: the guide's quotas, unless others were set.
+    pub fn endpoint_quotas(&self) -> EndpointQuotas {
+        *self.inner.quotas.read()
+    }
+
+    /// Sets what endpoints may hold from now on; those that hold more already keep it until they are updated.
+    pub fn set_endpoint_quotas(&self, quotas: EndpointQuotas) {
+        *self.inner.quotas.write() = quotas;
     }
 
     /// A key for one purpose (tracking, console, compiled plugins), derived from the master key.

@@ -79,6 +79,7 @@ impl Store {
                 epoch: facts.epoch,
                 held: AtomicBool::new(facts.held),
                 access_changes: AtomicU64::new(0),
+                quotas: RwLock::default(),
                 lock: Mutex::new(lock),
                 apps: RwLock::new(HashMap::new()),
                 tasks: Mutex::new(vec![main_task, events_task]),

@@ -75,13 +75,23 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+/// A keyed hash of parts. Those of varying length must not hold a NUL.
+pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    mac(key, parts).finalize().into_bytes().into()
+}
+
+/// Is this the keyed hash of these parts? Takes as long for a wrong one.
+pub(crate) fn is_hmac(key: &[u8], parts: &[&[u8]], hash: &[u8]) -> bool {
+    mac(key, parts).verify_slice(hash).is_ok()
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     for part in parts {
         mac.update(part);
         mac.update(&[0]);
     }
-    mac.finalize().into_bytes().into()
+    mac
 }
 
 /// Seals and opens values.

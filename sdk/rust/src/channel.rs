@@ -84,6 +84,14 @@ impl Message {
         })
     }
 
+    /// The whole mail, if the client wrote it itself: it leaves as it is.
+    pub fn raw(&self) -> Option<&[u8]> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Raw(mail) => Some(mail.as_slice()),
+            _ => None,
+        })
+    }
+
     /// A fact about the message, such as `campaign-id`.
     pub fn meta(&self, key: &str) -> Option<&str> {
         self.metadata

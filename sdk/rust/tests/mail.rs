@@ -54,6 +54,21 @@ fn text_and_html_are_alternatives() {
 }
 
 #[test]
+fn a_mail_that_the_client_wrote_leaves_as_it_is() {
+    let mut raw = message("d1");
+    let mail = b"Subject: mine\r\nX-Bytes: \xff\r\n\r\n--\r\n".to_vec();
+    raw.parts = vec![Part::Raw(mail.clone())];
+    let built = Mail::of(&raw).unwrap();
+    assert_eq!(built.text, mail);
+    assert_eq!(
+        (built.sender.as_str(), built.recipient.as_str()),
+        ("shop@example.com", "nina@example.com")
+    );
+    raw.to.value = "nobody".to_owned();
+    assert!(matches!(Mail::of(&raw), Err(SendError::InvalidAddress(_))));
+}
+
+#[test]
 fn one_body_needs_no_multipart() {
     let mut only_html = message("d1");
     only_html.parts.retain(|part| matches!(part, Part::Html(_)));

@@ -25,11 +25,11 @@ pub async fn csv(engine: &Engine, app: &AppRef, file: &Path) -> Result<(SegmentI
         store.clock().now(),
     );
     let started = Instant::now();
-    store.create_job(app, &id, job).await?;
+    store.create_job(app, &id, &job).await?;
     engine.wake();
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let Some(job) = store.job(app, &id).await? else {
+        let Some(job) = store.job::<ImportJobRequest>(app, &id).await? else {
             bail!("the job vanished")
         };
         if job.job_status == JobStatus::Completed {

@@ -1,7 +1,7 @@
 //! Which status a write gives a campaign, and when it is due. Pure.
 
 use jiff::Timestamp;
-use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Schedule, WriteCampaign, schedule};
+use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Schedule, WriteCampaign, in_app, schedule};
 use pinion_domain::{Error, Result};
 use pinion_store::{Run, RunState};
 
@@ -36,8 +36,42 @@ impl Past {
 
 type Outlook = (CampaignStatus, Option<Timestamp>);
 
+/// A campaign as it is now: the schedule alone moves an in-app campaign on, since nothing of it ever runs.
+pub(super) fn present(mut campaign: Campaign, now: Timestamp) -> Campaign {
+    let moves = matches!(
+        CampaignStatus::parse(&campaign.state),
+        Some(CampaignStatus::Scheduled | CampaignStatus::Executing)
+    );
+    if moves
+        && in_app::is_in_app(&campaign.document)
+        && let Some(schedule) = &campaign.document.schedule
+    {
+        campaign.state = in_app::status(schedule, now).as_str().to_owned();
+    }
+    campaign
+}
+
+/// Of an in-app campaign that is not paused.
+fn shown(document: &CampaignDocument, now: Timestamp) -> Result<Outlook> {
+    match in_app::status(required(document)?, now) {
+        CampaignStatus::Completed => Err(Error::invalid(
+            "Schedule.EndTime",
+            "is in the past: the campaign would never be shown",
+        )),
+        status => Ok((status, None)),
+    }
+}
+
 /// Of a new campaign.
 pub(super) fn at_creation(document: &CampaignDocument, now: Timestamp) -> Result<Outlook> {
+    if in_app::is_in_app(document) {
+        let outlook = shown(document, now)?;
+        return Ok(if document.is_paused {
+            (CampaignStatus::Paused, None)
+        } else {
+            outlook
+        });
+    }
     let due = first_due(document, now)?;
     Ok(if document.is_paused {
         (CampaignStatus::Paused, None)
@@ -57,12 +91,18 @@ pub(super) fn after_update(
     use CampaignStatus::{Completed, Deleted, Executing, Invalid, Paused, PendingNextRun, Scheduled};
     let status = CampaignStatus::parse(&before.state)
         .ok_or_else(|| Error::Conflict(format!("the campaign is {}", before.state)))?;
+    let (was_in_app, is_in_app) = (in_app::is_in_app(&before.document), in_app::is_in_app(document));
     match status {
         Completed | Deleted => Err(Error::Conflict(format!(
             "the campaign is {} and cannot be changed any more",
             status.as_str()
         ))),
+        _ if was_in_app != is_in_app && past == Past::Running => Err(Error::Conflict(
+            "the campaign runs: it cannot become one that is shown, or cease to be".to_owned(),
+        )),
         _ if document.is_paused => Ok((Paused, None)),
+        _ if is_in_app => shown(document, now),
+        _ if was_in_app => Ok((Scheduled, Some(first_due(document, now)?))),
         Paused => resumed(document, past, now),
         Executing => Ok((Executing, None)),
         Scheduled | PendingNextRun if write.schedule.is_none() => Ok((status, before.due_at)),
@@ -161,6 +201,27 @@ mod tests {
         }
         assert!(at_creation(&document("2026-11-20T09:00:00Z", Once, false), at(NOW)).is_err());
         assert!(at_creation(&CampaignDocument::default(), at(NOW)).is_err());
+    }
+
+    #[test]
+    fn an_in_app_campaign_follows_its_schedule() {
+        use Frequency::InAppEvent;
+        let campaign = |start: &str, end: Option<&str>, is_paused: bool| {
+            let mut document = document(start, InAppEvent, is_paused);
+            document.schedule.as_mut().unwrap().end_time = end.map(str::to_owned);
+            document
+        };
+        let soon = "2026-11-24T09:00:00Z";
+        for (document, expected) in [
+            (campaign("IMMEDIATE", None, false), "EXECUTING"),
+            (campaign(soon, None, false), "SCHEDULED"),
+            (campaign("2026-11-01T00:00:00Z", Some(soon), false), "EXECUTING"),
+            (campaign("IMMEDIATE", None, true), "PAUSED"),
+        ] {
+            assert_eq!(show(at_creation(&document, at(NOW)).unwrap()), expected);
+        }
+        let over = campaign("2026-11-01T00:00:00Z", Some("2026-11-02T00:00:00Z"), false);
+        assert!(at_creation(&over, at(NOW)).is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use pinion_domain::segment::SegmentDocument;
 use pinion_store::{AppRef, Run, RunState, StateChange, Versioned, Write};
 
 pub(crate) use activities::activities;
-use lifecycle::{Past, after_update, at_creation};
+use lifecycle::{Past, after_update, at_creation, present};
 use response::{CampaignResponse, arn};
 
 use crate::error::Result;
@@ -30,7 +30,7 @@ fn missing(id: &str) -> Error {
 }
 
 async fn answer(api: &Api, app: &AppRef, campaign: Option<Campaign>, id: &str) -> Result<Answer> {
-    let campaign = campaign.ok_or_else(|| missing(id))?;
+    let campaign = present(campaign.ok_or_else(|| missing(id))?, api.clock().now());
     let tags = api.store().tags(&app.tenant, &arn(app, id)).await?;
     Answer::json(&CampaignResponse::new(app, campaign, tags))
 }
@@ -80,7 +80,9 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
         .map(|campaign| arn(&app, &campaign.id))
         .collect();
     let mut tags = api.store().tags_of(&app.tenant, &arns).await?;
+    let now = api.clock().now();
     Answer::page(&page.map(|campaign| {
+        let campaign = present(campaign, now);
         let tags = tags.remove(&arn(&app, &campaign.id)).unwrap_or_default();
         CampaignResponse::new(&app, campaign, tags)
     }))
@@ -100,7 +102,8 @@ pub(crate) async fn list_versions(api: &Api, call: Call) -> Result<Answer> {
             .ok_or_else(|| missing(id))?;
     }
     let tags = api.store().tags(&app.tenant, &arn(&app, id)).await?;
-    Answer::page(&page.map(|campaign| CampaignResponse::new(&app, campaign, tags.clone())))
+    let now = api.clock().now();
+    Answer::page(&page.map(|campaign| CampaignResponse::new(&app, present(campaign, now), tags.clone())))
 }
 
 /// Members that are left out stay. `IsPaused` stops and resumes, a run under way included.
@@ -121,6 +124,7 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
     let campaign = api
         .store()
         .update_document(&app, id, new_version, move |campaign: Campaign| {
+            let campaign = present(campaign, now);
             let document = merged(campaign.document.clone(), &write);
             let (status, due) = after_update(&campaign, &document, &write, past, now)?;
             Ok((document, status.as_str().to_owned(), due))

@@ -1,7 +1,7 @@
 //! What must hold of a campaign, as far as its document alone tells. That what it names exists and that
 //! its texts compile is looked at by those who can see it.
 
-use super::{CampaignDocument, schedule};
+use super::{CampaignDocument, in_app, schedule};
 use crate::message::{Message, MessageConfiguration};
 use crate::template::TemplateConfiguration;
 use crate::{Error, Result};
@@ -26,7 +26,9 @@ pub fn check(campaign: &CampaignDocument) -> Result<()> {
     if let Some(limits) = &campaign.limits {
         limits.check("Limits")?;
     }
+    let is_in_app = in_app::is_in_app(campaign);
     check_saying(
+        is_in_app,
         campaign.message_configuration.as_ref(),
         campaign.template_configuration.as_ref(),
         "",
@@ -40,6 +42,7 @@ pub fn check(campaign: &CampaignDocument) -> Result<()> {
             )));
         }
         check_saying(
+            is_in_app,
             treatment.message_configuration.as_ref(),
             treatment.template_configuration.as_ref(),
             &field,
@@ -77,6 +80,7 @@ fn check_shares(campaign: &CampaignDocument) -> Result<()> {
 
 /// What one treatment says; `field` is the path of its members.
 fn check_saying(
+    is_in_app: bool,
     message: Option<&MessageConfiguration>,
     templates: Option<&TemplateConfiguration>,
     field: &str,
@@ -87,6 +91,7 @@ fn check_saying(
             "either it or TemplateConfiguration is required: they say what the campaign says",
         ));
     }
+    in_app::check_saying(is_in_app, message, templates, field)?;
     if let Some(message) = message {
         check_message(message, &format!("{field}MessageConfiguration"))?;
     }

@@ -1,6 +1,7 @@
 //! Campaigns: the documents, their states, and how recipients are split.
 
 mod check;
+pub mod in_app;
 mod limits;
 pub mod schedule;
 mod treatment;

@@ -83,7 +83,7 @@ pub fn check(schedule: &Schedule, field: &str) -> Result<()> {
         None => {}
     }
     match schedule.frequency {
-        Some(Frequency::Event | Frequency::InAppEvent) => Err(Error::Unsupported(
+        Some(Frequency::Event) => Err(Error::Unsupported(
             "a campaign that is triggered by events".to_owned(),
         )),
         _ if schedule.is_local_time == Some(true) => Err(Error::Unsupported(

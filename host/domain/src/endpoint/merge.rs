@@ -7,15 +7,9 @@ use rand::RngExt;
 use super::{Attributes, Demographic, EndpointDocument, EndpointRequest, Location, UserDocument};
 use crate::clock::{iso, parse_iso};
 use crate::id::UserId;
-use crate::{Error, Result};
 
-/// The quotas of the guide.
-const MOST_ATTRIBUTES: usize = 250;
-const MOST_VALUES: usize = 50;
-const LONGEST_NAME: usize = 50;
-const LONGEST_VALUE: usize = 100;
 /// Endpoints are spread over so many cohorts.
-const COHORTS: u8 = 100;
+pub(super) const COHORTS: u8 = 100;
 
 /// What an update made of an endpoint, apart from the document that it changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,130 +20,23 @@ pub struct Applied {
     pub user_id: Option<UserId>,
     /// Attributes to merge into the user's document.
     pub user_attributes: Option<Attributes>,
+    /// Who may have the address from now on.
+    pub claim: Claim,
 }
 
-/// Checks an update before it is taken. `field` is the path under which errors name members.
-pub fn check(request: &EndpointRequest, field: &str) -> Result<()> {
-    let at = |member: &str| {
-        if field.is_empty() {
-            member.to_owned()
-        } else {
-            format!("{field}.{member}")
-        }
-    };
-    if let Some(status) = &request.endpoint_status
-        && !matches!(status.as_str(), "ACTIVE" | "INACTIVE")
-    {
-        return Err(Error::invalid(at("EndpointStatus"), "must be ACTIVE or INACTIVE"));
-    }
-    if let Some(opt_out) = &request.opt_out
-        && !matches!(opt_out.as_str(), "ALL" | "NONE")
-    {
-        return Err(Error::invalid(at("OptOut"), "must be ALL or NONE"));
-    }
-    if let Some(date) = request.effective_date.as_deref()
-        && parse_iso(date).is_none()
-    {
-        return Err(Error::invalid(at("EffectiveDate"), "must be an ISO 8601 instant"));
-    }
-    if let Some(address) = &request.address
-        && address.chars().any(char::is_control)
-    {
-        return Err(Error::invalid(at("Address"), "must not hold control characters"));
-    }
-    if let Some(attributes) = &request.attributes {
-        check_attributes(attributes, &at("Attributes"))?;
-    }
-    if let Some(metrics) = &request.metrics {
-        check_count(metrics.len(), &at("Metrics"))?;
-        for (name, value) in metrics {
-            check_name(name, &at("Metrics"))?;
-            if !value.is_finite() {
-                return Err(Error::invalid(
-                    format!("{}.{name}", at("Metrics")),
-                    "must be a finite number",
-                ));
-            }
-        }
-    }
-    if let Some(location) = &request.location {
-        check_degrees(location.latitude, 90.0, &at("Location.Latitude"))?;
-        check_degrees(location.longitude, 180.0, &at("Location.Longitude"))?;
-    }
-    if let Some(cohort) = &request.origin.cohort_id
-        && !cohort.parse::<u8>().is_ok_and(|cohort| cohort < COHORTS)
-    {
-        return Err(Error::invalid(at("CohortId"), "must be between 0 and 99"));
-    }
-    if let Some(date) = request.origin.creation_date.as_deref()
-        && parse_iso(date).is_none()
-    {
-        return Err(Error::invalid(at("CreationDate"), "must be an ISO 8601 instant"));
-    }
-    if let Some(user) = &request.user {
-        if let Some(attributes) = &user.user_attributes {
-            check_attributes(attributes, &at("User.UserAttributes"))?;
-        }
-        if let Some(id) = &user.user_id
-            && (id.as_str().is_empty() || id.as_str().contains('\0'))
-        {
-            return Err(Error::invalid(at("User.UserId"), "must not be empty"));
-        }
-    }
-    Ok(())
-}
-
-fn check_degrees(value: Option<f64>, most: f64, field: &str) -> Result<()> {
-    match value {
-        Some(value) if !(-most..=most).contains(&value) => Err(Error::invalid(
-            field,
-            format!("must be between -{most} and {most}"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn check_count(count: usize, field: &str) -> Result<()> {
-    if count > MOST_ATTRIBUTES {
-        return Err(Error::invalid(
-            field,
-            format!("has {count} names, at most {MOST_ATTRIBUTES} are allowed"),
-        ));
-    }
-    Ok(())
-}
-
-fn check_name(name: &str, field: &str) -> Result<()> {
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains('\0') {
-        return Err(Error::invalid(
-            field,
-            format!("names must have 1 to {LONGEST_NAME} characters"),
-        ));
-    }
-    Ok(())
-}
-
-fn check_attributes(attributes: &Attributes, field: &str) -> Result<()> {
-    check_count(attributes.len(), field)?;
-    for (name, values) in attributes {
-        check_name(name, field)?;
-        let field = || format!("{field}.{name}");
-        if values.len() > MOST_VALUES {
-            return Err(Error::invalid(
-                field(),
-                format!("has more than {MOST_VALUES} values"),
-            ));
-        }
-        for value in values {
-            if value.chars().count() > LONGEST_VALUE || value.contains('\0') {
-                return Err(Error::invalid(
-                    field(),
-                    format!("values must have at most {LONGEST_VALUE} characters and no NUL"),
-                ));
-            }
-        }
-    }
-    Ok(())
+/// What an update means for other endpoints that have the same address on the same channel: of these only
+/// one is ever active, so that nobody gets a message twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing: the endpoint is as active as before, or INACTIVE.
+    #[default]
+    None,
+    /// It names the address, changes the channel or says ACTIVE: the others become INACTIVE.
+    Takes,
+    /// It would only activate the endpoint as every update does. An address that somebody took over in the
+    /// meantime stays theirs, and the endpoint INACTIVE: a job that refreshes attributes of all endpoints it
+    /// ever knew must not take phones away from their new owners.
+    IfFree,
 }
 
 /// Applies a checked update to the stored document, or makes a new one from it.
@@ -167,8 +54,19 @@ pub fn apply(
         opt_out: "NONE".to_owned(),
         ..EndpointDocument::default()
     });
+    let before = (document.is_active(), document.channel_type);
+    let claims = request.address.is_some()
+        || request.endpoint_status.is_some()
+        || request
+            .channel_type
+            .is_some_and(|channel| before.1 != Some(channel));
     // Every update sets ACTIVE again unless it says otherwise.
     document.endpoint_status = request.endpoint_status.unwrap_or_else(|| "ACTIVE".to_owned());
+    let claim = match (document.is_active(), claims, before.0) {
+        (true, true, _) => Claim::Takes,
+        (true, false, false) => Claim::IfFree,
+        (true, false, true) | (false, ..) => Claim::None,
+    };
     document.effective_date = iso(request
         .effective_date
         .as_deref()
@@ -192,6 +90,7 @@ pub fn apply(
         address: request.address,
         user_id: user.user_id,
         user_attributes: user.user_attributes,
+        claim,
     };
     (document, applied)
 }
@@ -234,7 +133,8 @@ fn merge_demographic(stored: &mut Demographic, change: Demographic) {
 }
 
 fn merge_location(stored: &mut Location, change: Location) {
-    let one_decimal = |degrees: f64| (degrees * 10.0).round() / 10.0;
+    // Adding zero makes the zero that JSON would write as -0.0 a plain one.
+    let one_decimal = |degrees: f64| (degrees * 10.0).round() / 10.0 + 0.0;
     let Location {
         city,
         country,
@@ -320,30 +220,48 @@ mod tests {
             (document.cohort_id.as_str(), document.creation_date.as_str()),
             ("7", "2020-02-03T04:05:06.000Z")
         );
-        for (cohort, created, field) in [("100", "2020-01-01", "CohortId"), ("1", "once", "CreationDate")] {
-            match check(&comes(cohort, created), "") {
-                Err(Error::Invalid { field: named, .. }) => assert_eq!(named, field),
-                other => panic!("{other:?}"),
-            }
+    }
+
+    #[test]
+    fn who_may_have_the_address_follows_from_what_an_update_says() {
+        use Claim::{IfFree, None as Nothing, Takes};
+        for (stored, update, expected) in [
+            (None, json!({"Address": "a@b.c", "ChannelType": "EMAIL"}), Takes),
+            (None, json!({"Attributes": {"a": ["b"]}}), Nothing),
+            (Some("ACTIVE"), json!({"Attributes": {"a": ["b"]}}), Nothing),
+            (Some("ACTIVE"), json!({"ChannelType": "EMAIL"}), Nothing),
+            (Some("ACTIVE"), json!({"ChannelType": "SMS"}), Takes),
+            (Some("ACTIVE"), json!({"Address": "a@b.c"}), Takes),
+            (Some("INACTIVE"), json!({"Attributes": {"a": ["b"]}}), IfFree),
+            (
+                Some("INACTIVE"),
+                json!({"ChannelType": "EMAIL", "OptOut": "NONE"}),
+                IfFree,
+            ),
+            (Some("INACTIVE"), json!({"EndpointStatus": "ACTIVE"}), Takes),
+            (Some("INACTIVE"), json!({"Address": "a@b.c"}), Takes),
+            (
+                Some("INACTIVE"),
+                json!({"Address": "a@b.c", "EndpointStatus": "INACTIVE"}),
+                Nothing,
+            ),
+            (Some("ACTIVE"), json!({"EndpointStatus": "INACTIVE"}), Nothing),
+        ] {
+            let document = stored.map(|status: &str| EndpointDocument {
+                channel_type: Some(crate::channel::ChannelType::Email),
+                endpoint_status: status.to_owned(),
+                ..EndpointDocument::default()
+            });
+            let (_, applied) = apply(document, request(update.clone()), at("2026-01-01"));
+            assert_eq!(applied.claim, expected, "{stored:?} {update}");
         }
     }
 
     #[test]
-    fn bad_updates_name_the_field() {
-        for (value, field) in [
-            (json!({"OptOut": "MAYBE"}), "OptOut"),
-            (json!({"EndpointStatus": "GONE"}), "EndpointStatus"),
-            (json!({"EffectiveDate": "soon"}), "EffectiveDate"),
-            (json!({"Address": "a@b.c\r\nBcc: x@y.z"}), "Address"),
-            (json!({"Attributes": {"": ["x"]}}), "Attributes"),
-            (json!({"Attributes": {"a": ["x".repeat(101)]}}), "Attributes.a"),
-            (json!({"Location": {"Latitude": 91}}), "Location.Latitude"),
-            (json!({"User": {"UserId": ""}}), "User.UserId"),
-        ] {
-            match check(&request(value.clone()), "") {
-                Err(Error::Invalid { field: named, .. }) => assert_eq!(named, field, "{value}"),
-                other => panic!("{value}: {other:?}"),
-            }
-        }
+    fn places_are_rounded_to_one_decimal() {
+        let place = request(json!({"Location": {"Latitude": -0.04, "Longitude": -179.96}}));
+        let (document, _) = apply(None, place, at("2026-01-01"));
+        let location = serde_json::to_string(&document.location).unwrap();
+        assert_eq!(location, r#"{"Latitude":0.0,"Longitude":-180.0}"#);
     }
 }

@@ -1,13 +1,15 @@
 //! Endpoints and users: the documents and how updates change them.
 
 mod merge;
+mod quota;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-pub use merge::{Applied, apply, apply_user, check};
+pub use merge::{Applied, Claim, apply, apply_user};
+pub use quota::{Quotas, check, check_id, check_whole};
 
 use crate::channel::ChannelType;
 use crate::id::UserId;

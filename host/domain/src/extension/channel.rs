@@ -38,8 +38,10 @@ pub enum Part {
     Text(String),
     /// HTML.
     Html(String),
-    /// A whole document.
+    /// A whole document: the payload of a push, the data of a custom channel.
     Json(String),
+    /// A whole mail that the client wrote (RFC 5322).
+    Raw(Vec<u8>),
 }
 
 /// What a provider said when it took a message.

@@ -8,6 +8,7 @@
 //! | `table` | all columns of an application, and how changes are applied |
 //! | `resolve` | a segment with the segments that it refers to |
 //! | `mask`, `evaluate`, `predicate` | the truth about every row, and how it is found |
+//! | `single` | the truth about one endpoint |
 
 mod cells;
 mod column;
@@ -15,6 +16,7 @@ mod evaluate;
 mod mask;
 mod predicate;
 mod resolve;
+mod single;
 pub mod source;
 mod stored;
 mod table;

@@ -2,6 +2,7 @@
 
 use super::context::{Defaults, Scope};
 use super::escape::Escape;
+use super::overrides::Overrides;
 use super::template::Template;
 use super::{RenderError, RenderInput, TemplateError};
 
@@ -32,12 +33,20 @@ impl DataRenderer {
 
     /// The data for one recipient.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<String, RenderError> {
+        self.render_with(input, &Overrides::default())
+    }
+
+    /// The same, with what the recipient gets instead.
+    pub fn render_with(&self, input: &RenderInput<'_>, overrides: &Overrides) -> Result<String, RenderError> {
         let scope = Scope {
             input,
             defaults: &Defaults::new(),
             track: None,
         };
-        self.template.render_in(&scope, "CustomMessage.Data")
+        match &overrides.body {
+            Some(body) => body.render_in(&scope, "BodyOverride"),
+            None => self.template.render_in(&scope, "CustomMessage.Data"),
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use pinion_domain::Error;
 use pinion_domain::message::CampaignEmail;
 use pinion_domain::template::{EmailTemplate, LONGEST_EMAIL_PART, MessageHeader};
 
-use super::context::{Defaults, Scope, Value};
+use super::context::{Defaults, Scope};
 use super::escape::Escape;
 use super::inspect;
+use super::overrides::{Overrides, given};
 use super::template::Template;
 use super::{RenderError, RenderInput, TemplateError};
 use crate::tracking::TrackingContext;
@@ -153,6 +154,26 @@ impl EmailRenderer {
         input: &RenderInput<'_>,
         track: Option<&TrackingContext<'_>>,
     ) -> Result<RenderedEmail, RenderError> {
+        self.render_with(input, track, &Overrides::default())
+    }
+
+    /// Compiles what one recipient gets instead of subject and body. The body is HTML if the mail has HTML,
+    /// and then its links count as the mail's own do.
+    pub fn overrides(&self, title: Option<&str>, body: Option<&str>) -> Result<Overrides, TemplateError> {
+        Overrides::compile(title, body, |body| match self.html {
+            Some(_) => html(body),
+            None => Template::compile(body, Escape::None),
+        })
+    }
+
+    /// As [`EmailRenderer::render`], with what the recipient gets instead. A body stands for the whole mail: a
+    /// text part beside it would say something else.
+    pub fn render_with(
+        &self,
+        input: &RenderInput<'_>,
+        track: Option<&TrackingContext<'_>>,
+        overrides: &Overrides,
+    ) -> Result<RenderedEmail, RenderError> {
         let scope = Scope {
             input,
             defaults: &self.defaults,
@@ -164,20 +185,22 @@ impl EmailRenderer {
                 .map(|template| template.render_in(&scope, part))
                 .transpose()
         };
-        let given = |output| {
-            input
-                .personalized
-                .and_then(|row| row.cell(output))
-                .and_then(|value| text(&value))
+        let subject = match (&overrides.title, given(input, "TitleOverride")) {
+            (Some(title), _) => title.render_in(&scope, "TitleOverride")?,
+            (None, Some(title)) => title,
+            (None, None) => part(&self.subject, "Subject")?.unwrap_or_default(),
         };
-        let subject = match given("TitleOverride") {
-            Some(title) => title,
-            None => part(&self.subject, "Subject")?.unwrap_or_default(),
-        };
-        let (html, text) = match given("BodyOverride") {
-            Some(body) if self.html.is_some() => (Some(body), part(&self.text, "TextPart")?),
-            Some(body) => (None, Some(body)),
-            None => (part(&self.html, "HtmlPart")?, part(&self.text, "TextPart")?),
+        let has_html = self.html.is_some();
+        let own = overrides.body.as_ref();
+        let own = own
+            .map(|body| body.render_in(&scope, "BodyOverride"))
+            .transpose()?;
+        let (html, text) = match (own, given(input, "BodyOverride")) {
+            (Some(body), _) if has_html => (Some(body), None),
+            (Some(body), _) => (None, Some(body)),
+            (None, Some(body)) if has_html => (Some(body), part(&self.text, "TextPart")?),
+            (None, Some(body)) => (None, Some(body)),
+            (None, None) => (part(&self.html, "HtmlPart")?, part(&self.text, "TextPart")?),
         };
         let mut headers = Vec::with_capacity(self.headers.len() + 2);
         for (name, value) in &self.headers {
@@ -221,12 +244,14 @@ impl Parts<'_> {
         let (part, Some(source)) = self.html else {
             return Ok(None);
         };
-        inspect::check_source(source)
-            .and_then(|()| Template::compile(source, Escape::Html))
-            .map_err(|error| error.in_part(part))?;
-        let marked = Template::compile(&mark(source), Escape::Html);
-        marked.map(Some).map_err(|error| error.in_part(part))
+        html(source).map(Some).map_err(|error| error.in_part(part))
     }
+}
+
+fn html(source: &str) -> Result<Template, TemplateError> {
+    inspect::check_source(source)?;
+    Template::compile(source, Escape::Html)?;
+    Template::compile(&mark(source), Escape::Html)
 }
 
 fn headers(headers: &[MessageHeader]) -> Result<Vec<(String, Template)>, TemplateError> {
@@ -274,14 +299,8 @@ fn default_name(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-fn text(value: &Value<'_>) -> Option<String> {
-    let mut text = String::new();
-    value.write(None, |part| text.push_str(part));
-    (!text.is_empty()).then_some(text)
-}
-
 /// Line breaks and other control characters become a space: a value can never begin a new header.
-fn one_line(text: String) -> String {
+pub(super) fn one_line(text: String) -> String {
     if !text.contains(|character: char| character.is_control()) {
         return text;
     }

@@ -22,7 +22,11 @@ mod email;
 mod escape;
 mod helper;
 mod inspect;
+mod overrides;
+mod push;
+mod raw_mail;
 mod template;
+mod text;
 
 use jiff::Timestamp;
 use pinion_domain::endpoint::Endpoint;
@@ -35,7 +39,11 @@ pub use context::ROOTS;
 pub use data::DataRenderer;
 pub use email::{EmailRenderer, RenderedEmail, check_template};
 pub use escape::Escape;
+pub use overrides::Overrides;
+pub use push::{PushFacts, PushRenderer, RenderedPush};
+pub use raw_mail::{RawMail, RawMailError};
 pub use template::{Template, unknown_roots, variables};
+pub use text::TextRenderer;
 
 /// The longest text that a template may become, in bytes.
 pub const LONGEST_OUTPUT: usize = 10 * 1024 * 1024;
@@ -113,6 +121,14 @@ pub enum RenderError {
     TooLong {
         /// Which text of the message.
         part: String,
+    },
+    /// The service takes no payload of that size.
+    #[error("the payload has {size} bytes, the service takes at most {most}")]
+    TooLarge {
+        /// Bytes.
+        size: usize,
+        /// Bytes.
+        most: usize,
     },
 }
 

@@ -16,7 +16,8 @@ mod snapshot;
 mod throttle;
 mod worker;
 
-pub use direct::DirectResults;
+pub(crate) use direct::sweep_loop;
+pub use direct::{Asked, DirectResults, Repeatable};
 pub(crate) use prepared::prepare_message;
 pub use prepared::{PinnedMessage, Pins, PreparedRuns};
 pub(crate) use retry::retry_loop;

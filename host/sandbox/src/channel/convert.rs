@@ -52,6 +52,7 @@ fn part_in(part: Part) -> wit::Part {
         Part::Text(text) => wit::Part::Text(text),
         Part::Html(text) => wit::Part::Html(text),
         Part::Json(text) => wit::Part::Json(text),
+        Part::Raw(mail) => wit::Part::Raw(mail),
     }
 }
 

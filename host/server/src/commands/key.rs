@@ -40,7 +40,10 @@ pub(crate) async fn list(data: &Data) -> Result<()> {
         let state = if key.enabled { "enabled" } else { "disabled" };
         say(&format!(
             "{}  {}  {}  {}  {state}",
-            key.id, key.account, key.principal(), key.creation_date
+            key.id,
+            key.account,
+            key.principal(),
+            key.creation_date
         ))?;
     }
     Ok(())

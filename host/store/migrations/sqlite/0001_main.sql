@@ -295,6 +295,7 @@ create table ledger_count (
 ) strict, without rowid;
 
 -- Direct messages: the intent is committed before hand-over (`reason` null), the outcome behind it.
+-- `context_sealed` are the client's facts, for the events about the message.
 create table direct_message (
     message_id text primary key,
     app_no integer not null,
@@ -307,9 +308,41 @@ create table direct_message (
     finished_at integer,
     reason integer,
     provider_id text,
-    detail text
+    detail text,
+    context_sealed blob
 ) strict;
 create index direct_message_open on direct_message (intended_at) where reason is null;
+create index direct_message_request on direct_message (request_id);
+
+-- Requests to send that their clients may repeat, for a bounded time: a repeat is answered from here and
+-- sends nothing. `results_sealed` null: under way or lost in a crash; then the messages with the same
+-- `request_id` say what is known.
+create table sent_request (
+    account_id text not null,
+    principal text not null,
+    name text not null,
+    app_no integer not null,
+    fingerprint blob not null,
+    request_id text not null,
+    begun_at integer not null,
+    epoch integer not null,
+    results_sealed blob,
+    primary key (account_id, principal, name)
+) strict;
+create index sent_request_begun on sent_request (begun_at);
+
+-- One-time passwords that wait to be verified. Code, destination and reference are here only as keyed
+-- hashes.
+create table otp (
+    app_no integer not null,
+    subject_hash blob not null,
+    salt blob not null,
+    code_hash blob not null,
+    attempts_left integer not null,
+    expires_at integer not null,
+    primary key (app_no, subject_hash)
+) strict;
+create index otp_expiry on otp (expires_at);
 
 -- Plugins installed through the API; owner '' is the server.
 create table plugin (

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
-use crate::backend::{PageKey, instant, read, write};
+use crate::backend::{PageKey, Pools, instant, read, write};
 use crate::writer::Tx;
 use crate::{AppRef, Error, Lane, Result, Store};
 
@@ -441,6 +441,45 @@ impl Store {
         decode_page(Page::of(rows, page.size, |row| {
             PageKey::write(row.created_at, &row.resource_id)
         }))
+    }
+
+    /// The active versions of an application's documents that are in one of the states, oldest first.
+    pub async fn documents_in<D: Document>(
+        &self,
+        app: &AppRef,
+        state_in: &[&str],
+    ) -> Result<Vec<Versioned<D>>> {
+        let key = Key::new::<D>(app.into(), "");
+        let states = serde_json::to_string(state_in).map_err(|error| Error::corrupt("states", error))?;
+        let rows: Vec<Row> = match &self.inner.main.pools {
+            Pools::Sqlite(db) => {
+                bind_key!(
+                    sqlx::query_as(versions!(
+                        "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and $5 = ''
+                         and r.state in (select value from json_each($6)) and v.version = r.active_version
+                         order by r.created_at, r.resource_id"
+                    )),
+                    key
+                )
+                .bind(states)
+                .fetch_all(db)
+                .await?
+            }
+            Pools::Postgres(db) => {
+                bind_key!(
+                    sqlx::query_as(versions!(
+                        "r.account_id = $1 and r.region = $2 and r.app_no = $3 and r.kind = $4 and $5 = ''
+                         and r.state = any($6) and v.version = r.active_version
+                         order by r.created_at, r.resource_id"
+                    )),
+                    key
+                )
+                .bind(state_in)
+                .fetch_all(db)
+                .await?
+            }
+        };
+        rows.into_iter().map(decode).collect()
     }
 
     /// All versions of a document, newest first.

@@ -68,8 +68,8 @@ impl Store {
     /// are wrong have their own error and do not disturb the others; an id that comes twice is merged in
     /// order. Fails as a whole if the application is gone.
     ///
-    /// An update that names an address or channel makes another active endpoint with that address INACTIVE.
-    /// A user's sixteenth endpoint is refused, or, for push tokens, drives out the user's push endpoint with
+    /// Of the endpoints that have the same address on the same channel at most one is active; which one, is
+    /// said by [`pinion_domain::endpoint::Claim`]. A user's sixteenth endpoint is refused, or, for push tokens, drives out the user's push endpoint with
     /// the oldest `EffectiveDate`.
     pub async fn upsert_endpoints(
         &self,
@@ -77,13 +77,37 @@ impl Store {
         lane: Lane,
         upserts: Vec<Upsert>,
     ) -> Result<Vec<domain::Result<Endpoint>>> {
-        if upserts.is_empty() {
+        self.upsert(app, lane, upserts, false).await
+    }
+
+    /// The same, but one wrong item and nothing is made: the error names it as `Item[…]`.
+    pub async fn upsert_all_endpoints(
+        &self,
+        app: &AppRef,
+        lane: Lane,
+        upserts: Vec<Upsert>,
+    ) -> Result<Vec<Endpoint>> {
+        let made = self.upsert(app, lane, upserts, true).await?;
+        Ok(made.into_iter().collect::<domain::Result<_>>()?)
+    }
+
+    async fn upsert(
+        &self,
+        app: &AppRef,
+        lane: Lane,
+        items: Vec<Upsert>,
+        all_or_nothing: bool,
+    ) -> Result<Vec<domain::Result<Endpoint>>> {
+        if items.is_empty() {
             return Ok(Vec::new());
         }
-        self.inner
-            .main
-            .write(lane, (app.clone(), upserts), upsert::apply)
-            .await
+        let input = upsert::Upserts {
+            app: app.clone(),
+            items,
+            quotas: self.endpoint_quotas(),
+            all_or_nothing,
+        };
+        self.inner.main.write(lane, input, upsert::apply).await
     }
 
     /// The endpoint of that id.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pinion_domain::channel::ChannelType;
-use pinion_domain::endpoint::{self, Applied, EndpointDocument};
+use pinion_domain::endpoint::{self, Applied, Claim, EndpointDocument};
 use pinion_domain::id::{EndpointId, UserId};
 
 use super::Upsert;
@@ -70,12 +70,12 @@ impl Plan {
         }
     }
 
-    /// Does the item claim its address, so that another holder loses it? One that makes its endpoint
-    /// inactive has no use for it: an export that is read back must not put out who is active.
-    pub(super) fn claims(&self, upsert: &Upsert) -> bool {
-        self.document.is_active()
-            && self.index.is_some()
-            && (self.applied.address.is_some() || upsert.request.channel_type.is_some())
+    /// The index of the address about which other endpoints must be asked.
+    pub(super) fn contested(&self) -> Option<&[u8]> {
+        match self.applied.claim {
+            Claim::None => None,
+            Claim::Takes | Claim::IfFree => self.index.as_deref(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pinion_domain as domain;
 use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::parse_iso;
-use pinion_domain::endpoint::{self, Endpoint, EndpointDocument, UserDocument};
+use pinion_domain::endpoint::{self, Claim, Endpoint, EndpointDocument, Quotas, UserDocument};
 use pinion_domain::id::{EndpointId, UserId};
 
 use serde::Serialize;
@@ -22,23 +22,31 @@ use crate::backend::write;
 use crate::writer::Tx;
 use crate::{AppRef, Error, Result};
 
-/// Endpoints that a user may have (user guide, "Maximum number of endpoints").
-const MOST_PER_USER: i64 = 15;
+/// What to make, and under which rules.
+pub(super) struct Upserts {
+    pub(super) app: AppRef,
+    pub(super) items: Vec<Upsert>,
+    pub(super) quotas: Quotas,
+    /// A wrong item is an error of the whole.
+    pub(super) all_or_nothing: bool,
+}
 
 /// See [`crate::Store::upsert_endpoints`].
 pub(super) fn apply<'a>(
     tx: &'a mut Tx,
-    input: &'a (AppRef, Vec<Upsert>),
+    input: &'a Upserts,
 ) -> BoxFuture<'a, Result<Vec<domain::Result<Endpoint>>>> {
     Box::pin(async move {
-        let (app, items) = input;
+        let Upserts { app, items, .. } = input;
         let first_free = lock_app(tx, app).await?;
         let mut next_seq = first_free;
         let mut results: Vec<Option<domain::Result<Endpoint>>> = items.iter().map(|_| None).collect();
         let mut rounds: Vec<Vec<usize>> = Vec::new();
         let mut times: HashMap<&EndpointId, usize> = HashMap::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
-            if let Err(error) = endpoint::check(&item.request, "") {
+            let checked = endpoint::check_id(item.id.as_str(), "Id")
+                .and_then(|()| endpoint::check(&item.request, "", &input.quotas));
+            if let Err(error) = checked {
                 results[at] = Some(Err(error));
                 continue;
             }
@@ -50,13 +58,22 @@ pub(super) fn apply<'a>(
             *round += 1;
         }
         for round in rounds {
-            let mut round = Round::load(tx, app, items, round, next_seq).await?;
+            let mut round = Round::load(tx, input, round, next_seq).await?;
             let taken = round.apply(tx).await?;
             round.write(tx).await?;
             next_seq = round.next_seq;
             for (at, result) in taken {
                 results[at] = Some(result.map(|record| round.result(record)));
             }
+        }
+        if input.all_or_nothing
+            && let Some((at, error)) = results
+                .iter()
+                .enumerate()
+                .find_map(|(at, result)| Some((at, result.as_ref()?.as_ref().err()?)))
+        {
+            // The transaction is rolled back with everything that was right.
+            return Err(error.clone().within(&format!("Item[{at}]")).into());
         }
         if next_seq != first_free {
             write!(tx, |db| sqlx::query(
@@ -85,6 +102,7 @@ struct User {
 struct Round<'a> {
     app: &'a AppRef,
     items: &'a [Upsert],
+    quotas: &'a Quotas,
     plans: Vec<Plan>,
     records: Vec<Record>,
     by_seq: HashMap<u32, usize>,
@@ -96,16 +114,14 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    async fn load(
-        tx: &mut Tx,
-        app: &'a AppRef,
-        items: &'a [Upsert],
-        round: Vec<usize>,
-        next_seq: i64,
-    ) -> Result<Self> {
+    async fn load(tx: &mut Tx, input: &'a Upserts, round: Vec<usize>, next_seq: i64) -> Result<Self> {
+        let Upserts {
+            app, items, quotas, ..
+        } = input;
         let mut this = Self {
             app,
             items,
+            quotas,
             plans: Vec::with_capacity(round.len()),
             records: Vec::with_capacity(round.len()),
             by_seq: HashMap::with_capacity(round.len()),
@@ -131,18 +147,17 @@ impl<'a> Round<'a> {
         Ok(this)
     }
 
-    /// Active endpoints that have an address which an item claims.
+    /// Active endpoints that have an address which an item would have.
     async fn load_holders(&mut self, tx: &mut Tx) -> Result<()> {
-        let claimed: Vec<&[u8]> = self
+        let contested: Vec<&[u8]> = self
             .plans
             .iter()
-            .filter(|plan| plan.claims(&self.items[plan.item]))
-            .filter_map(|plan| plan.index.as_deref())
+            .filter_map(Plan::contested)
             .collect::<HashSet<_>>()
             .into_iter()
             .collect();
-        if !claimed.is_empty() {
-            let rows = statements::by_indexes(tx, self.app, &claimed).await?;
+        if !contested.is_empty() {
+            let rows = statements::by_indexes(tx, self.app, &contested).await?;
             self.add(rows)?;
         }
         for (at, record) in self.records.iter().enumerate() {
@@ -216,15 +231,48 @@ impl<'a> Round<'a> {
     /// Applies all items in order; tells each one's record or error.
     async fn apply(&mut self, tx: &mut Tx) -> Result<Vec<(usize, domain::Result<usize>)>> {
         let mut results = Vec::with_capacity(self.plans.len());
-        for plan in std::mem::take(&mut self.plans) {
+        for mut plan in std::mem::take(&mut self.plans) {
             let item = plan.item;
-            let result = match self.make_room(tx, &plan).await? {
+            if let Some(at) = plan.record
+                && self.records[at].changed
+            {
+                // An item before this one took the endpoint's address or its user's place.
+                let found = Some((at, &self.records[at]));
+                plan = Plan::new(self.app, item, &self.items[item], found, tx.now);
+            }
+            // What is refused must not have driven anybody out: the quotas come first.
+            let mut taken = self.check_quotas(&plan);
+            if taken.is_ok() {
+                taken = self.make_room(tx, &plan).await?;
+            }
+            let result = match taken {
                 Ok(()) => Ok(self.take(plan)?),
                 Err(error) => Err(error),
             };
             results.push((item, result));
         }
         Ok(results)
+    }
+
+    /// May the endpoint become what the item makes of it?
+    fn check_quotas(&self, plan: &Plan) -> domain::Result<()> {
+        let present = plan.record.and_then(|at| self.records[at].user_id.as_ref());
+        let user = plan
+            .applied
+            .user_id
+            .as_ref()
+            .or(present)
+            .and_then(|user| self.users.get(user))
+            .map(|user| &user.document);
+        let address = plan.address.as_deref();
+        match &plan.applied.user_attributes {
+            Some(attributes) if !attributes.is_empty() => {
+                let mut user = user.cloned().unwrap_or_default();
+                endpoint::apply_user(&mut user, attributes.clone());
+                endpoint::check_whole(&plan.document, address, Some(&user), self.quotas)
+            }
+            _ => endpoint::check_whole(&plan.document, address, user, self.quotas),
+        }
     }
 
     /// Counts the endpoint to the user that it comes to, if that user may have one more.
@@ -239,12 +287,13 @@ impl<'a> Round<'a> {
             return Ok(Ok(()));
         };
         let count = self.counts.get(&user).copied().unwrap_or(0);
+        let most = i64::try_from(self.quotas.per_user).unwrap_or(i64::MAX);
         let mut left = count;
-        if count >= MOST_PER_USER {
+        if count >= most {
             let refused = || {
                 domain::Error::invalid(
                     "User.UserId",
-                    format!("{user} has {MOST_PER_USER} endpoints, the most allowed"),
+                    format!("{user} has {count} endpoints, at most {most} are allowed"),
                 )
             };
             if !plan.document.channel_type.is_some_and(ChannelType::is_push_token) {
@@ -278,20 +327,26 @@ impl<'a> Round<'a> {
     }
 
     /// Makes the item's change in memory.
-    fn take(&mut self, plan: Plan) -> Result<usize> {
+    fn take(&mut self, mut plan: Plan) -> Result<usize> {
         let upsert = &self.items[plan.item];
-        let claims = plan.claims(upsert);
         let at = match plan.record {
             Some(at) => at,
             None => self.new_record(&upsert.id)?,
         };
-        if claims && let Some(index) = &plan.index {
+        if let Some(index) = plan.contested().map(<[u8]>::to_vec) {
+            let records = &mut self.records;
             let holders = self.holders.entry(index.clone()).or_default();
-            for holder in holders.iter().filter(|holder| **holder != at) {
-                let holder = &mut self.records[*holder];
-                if holder.document.is_active() && holder.index.as_ref() == Some(index) {
-                    holder.deactivate();
-                }
+            let holds =
+                |record: &Record| record.document.is_active() && record.index.as_ref() == Some(&index);
+            let others: Vec<usize> = holders
+                .iter()
+                .copied()
+                .filter(|holder| *holder != at && holds(&records[*holder]))
+                .collect();
+            if plan.applied.claim == Claim::Takes {
+                others.iter().for_each(|other| records[*other].deactivate());
+            } else if !others.is_empty() {
+                plan.document.endpoint_status = "INACTIVE".to_owned();
             }
             holders.push(at);
         }

@@ -5,7 +5,7 @@ use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::Clock as _;
 use pinion_domain::delivery::{Reason, SuppressionReason};
 use pinion_store::testing::{app, each_database, each_place};
-use pinion_store::{DirectOutcome, Error, Intent, RollupFilter, Store};
+use pinion_store::{AppRef, DirectOutcome, Error, Finished, HandOver, Intent, RollupFilter, Store};
 
 fn intent(id: &str) -> Intent {
     Intent {
@@ -14,7 +14,24 @@ fn intent(id: &str) -> Intent {
         channel: ChannelType::Email,
         seq: Some(3),
         address: format!("{id}@x.y"),
+        context: Some(format!(r#"{{"order":"{id}"}}"#)),
     }
+}
+
+async fn begin(store: &Store, app: &AppRef, intents: Vec<Intent>) -> pinion_store::Result<bool> {
+    let hand_over = HandOver {
+        intents,
+        ..HandOver::default()
+    };
+    store.begin_direct(app, hand_over).await
+}
+
+async fn finish(store: &Store, app: &AppRef, outcomes: Vec<DirectOutcome>) {
+    let finished = Finished {
+        outcomes,
+        ..Finished::default()
+    };
+    store.finish_direct(app, finished).await.unwrap();
 }
 
 fn outcome(id: &str, reason: Reason, suppress: Option<SuppressionReason>) -> DirectOutcome {
@@ -27,7 +44,7 @@ fn outcome(id: &str, reason: Reason, suppress: Option<SuppressionReason>) -> Dir
     }
 }
 
-async fn counted(store: &Store, app: &pinion_store::AppRef) -> Vec<(i64, Reason, u64)> {
+async fn counted(store: &Store, app: &AppRef) -> Vec<(i64, Reason, u64)> {
     let filter = RollupFilter {
         runs: Some(vec![0]),
         from: Timestamp::UNIX_EPOCH,
@@ -44,16 +61,21 @@ async fn counted(store: &Store, app: &pinion_store::AppRef) -> Vec<(i64, Reason,
 async fn an_outcome_is_kept_and_counted_once() {
     each_database(async |store, clock| {
         let app = app(&store).await;
-        store
-            .begin_direct(&app, vec![intent("a"), intent("b")])
-            .await
-            .unwrap();
+        assert!(begin(&store, &app, vec![intent("a"), intent("b")]).await.unwrap());
         let message = store.direct(&app, &"a".into()).await.unwrap().unwrap();
         assert_eq!(
             (message.reason, message.seq, message.intended),
             (None, Some(3), clock.now())
         );
-        let again = store.begin_direct(&app, vec![intent("c"), intent("a")]).await;
+        assert_eq!(message.context.as_deref(), Some(r#"{"order":"a"}"#));
+        assert_eq!(
+            message.address_index,
+            app.address_index(ChannelType::Email, "A@x.y")
+        );
+        let of_request = store.direct_of_request(&app, "request").await.unwrap();
+        assert_eq!(of_request.len(), 2);
+        assert_eq!(of_request[0], message);
+        let again = begin(&store, &app, vec![intent("c"), intent("a")]).await;
         assert!(
             matches!(again, Err(Error::Domain(pinion_domain::Error::Conflict(_)))),
             "{again:?}"
@@ -63,11 +85,8 @@ async fn an_outcome_is_kept_and_counted_once() {
             outcome("a", Reason::Accepted, None),
             outcome("b", Reason::HardBounce, Some(SuppressionReason::Bounce)),
         ];
-        store.finish_direct(&app, outcomes).await.unwrap();
-        store
-            .finish_direct(&app, vec![outcome("a", Reason::Rejected, None)])
-            .await
-            .unwrap();
+        finish(&store, &app, outcomes).await;
+        finish(&store, &app, vec![outcome("a", Reason::Rejected, None)]).await;
         let message = store.direct(&app, &"a".into()).await.unwrap().unwrap();
         assert_eq!(
             (message.reason, message.finished),
@@ -93,14 +112,10 @@ async fn what_was_in_flight_at_a_crash_is_unknown() {
     each_place(async |place, clock| {
         let store = place.open(&clock).await;
         let app = app(&store).await;
-        store
-            .begin_direct(&app, vec![intent("a"), intent("b"), intent("c")])
+        begin(&store, &app, vec![intent("a"), intent("b"), intent("c")])
             .await
             .unwrap();
-        store
-            .finish_direct(&app, vec![outcome("b", Reason::Accepted, None)])
-            .await
-            .unwrap();
+        finish(&store, &app, vec![outcome("b", Reason::Accepted, None)]).await;
         assert_eq!(store.unknown_direct_after_crash().await.unwrap(), 0);
         store.close().await;
         let store = place.open(&clock).await;

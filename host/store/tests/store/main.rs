@@ -5,6 +5,7 @@
 mod access;
 mod applications;
 mod attributes;
+mod claims;
 mod direct;
 mod documents;
 mod endpoints;
@@ -12,7 +13,9 @@ mod events;
 mod iam;
 mod ledger;
 mod lifecycle;
+mod otps;
 mod plugins;
 mod quotas;
 mod rates;
+mod repeats;
 mod suppressions;

@@ -50,6 +50,14 @@ impl Mail {
                 NotAMailbox::Syntax(words) => SendError::InvalidAddress(words),
             })?
             .address;
+        // One that the client wrote itself: the host has checked and completed it.
+        if let Some(raw) = message.raw() {
+            return Ok(Self {
+                sender: sender.address,
+                recipient,
+                text: raw.to_vec(),
+            });
+        }
         let reply_to = message.reply_to.iter();
         let reply_to = reply_to.map(|address| Mailbox::parse("a reply address", address));
         let reply_to: Vec<Mailbox> = reply_to.collect::<Result<_, _>>()?;

@@ -1,10 +1,10 @@
 //! For generated endpoints, users and segments, after any interleaving of changes, the columns say of
-//! every endpoint what the matcher says.
+//! every endpoint what the matcher says, and so does the decision about one endpoint.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pinion_domain::endpoint::{Attributes, UserDocument};
+use pinion_domain::endpoint::{Attributes, Endpoint, UserDocument};
 use pinion_domain::extension::fake::FakePlugins;
 use pinion_domain::segment::{
     Answers, Expression, Matcher, PredicateCondition, SegmentDocument, SegmentReference, Truth,
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 use super::memory::{Memory, State};
 use super::predicates::{Engaged, Faulty, engaged};
-use super::{Audience, endpoint, evaluate, now, segment};
+use super::{Audience, ResolvedSegment, endpoint, evaluate, now, segment};
+use crate::audience::single::decide;
 
 const NAMES: [&str; 3] = ["plan", "since", "größe"];
 const VALUES: [&str; 8] = [
@@ -280,6 +281,10 @@ fn agree(
     let evaluated = runtime
         .block_on(evaluate(audience, memory, &plugins, document))
         .unwrap();
+    let resolved = runtime
+        .block_on(ResolvedSegment::of_document(memory, None, document))
+        .unwrap();
+    let asks_predicates = resolved.predicates().next().is_some();
     let state = memory.state();
     let mut unknown = 0;
     for (seq, (_, live)) in &state.endpoints {
@@ -300,6 +305,17 @@ fn agree(
             "{seq} {live:?}"
         );
         unknown += u64::from(truth == Truth::Unknown);
+        if !asks_predicates {
+            let endpoint = Endpoint {
+                seq: *seq,
+                id: live.id.clone(),
+                user_id: live.user_id.clone(),
+                address: None,
+                document: live.document.clone(),
+                user: oracle.user().cloned(),
+            };
+            assert_eq!(decide(&resolved, &endpoint, now()), truth, "{seq} {live:?}");
+        }
     }
     assert_eq!(evaluated.unknown, unknown);
     assert!(

@@ -1,5 +1,8 @@
 //! Direct messages: the intent is committed before hand-over and the outcome behind it, so that after a
-//! crash it is known of whom nothing is known.
+//! crash it is known of whom nothing is known. With both go what belongs to the request: its name, under
+//! which a repeat is known, and the one-time password that its message carries.
+
+mod requests;
 
 use std::time::Duration;
 
@@ -12,16 +15,19 @@ use sqlx::FromRow;
 use crate::backend::{Pools, read, write};
 use crate::endpoints::seq_of;
 use crate::ledger::{Deltas, add_counts, minute_of, reason_of};
+use crate::otps::{self, NewOtp};
 use crate::runs::{instant, milliseconds};
-use crate::seal::address_index;
 use crate::suppressions::Suppression;
 use crate::{AppRef, Error, Lane, Result, Store};
+
+pub use requests::{NamedRequest, PastRequest};
 
 /// The run number of messages that belong to no run.
 const NO_RUN: i64 = 0;
 /// Direct messages have no treatments.
 const NO_TREATMENT: i16 = 0;
-/// No hand-over of a living server takes this long: an older intent on a shared database is an orphan.
+/// No hand-over of a living server takes this long: an older intent on a shared database is an orphan, and
+/// so is an older request on any.
 const ORPHANED: Duration = Duration::from_secs(600);
 
 /// A message that is about to be handed over.
@@ -37,6 +43,28 @@ pub struct Intent {
     pub seq: Option<u32>,
     /// Where; only its keyed index is kept.
     pub address: String,
+    /// The client's facts as JSON; kept sealed.
+    pub context: Option<String>,
+}
+
+/// What is committed before messages are handed over.
+#[derive(Clone, Debug, Default)]
+pub struct HandOver {
+    /// The messages.
+    pub intents: Vec<Intent>,
+    /// The request, if its client may repeat it.
+    pub named: Option<NamedRequest>,
+    /// The password that a message carries.
+    pub otp: Option<NewOtp>,
+}
+
+/// What is committed behind the answer.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// What became of the messages.
+    pub outcomes: Vec<DirectOutcome>,
+    /// The request that may be repeated, and what it was answered.
+    pub answered: Option<(NamedRequest, String)>,
 }
 
 /// What became of a direct message.
@@ -65,6 +93,8 @@ pub struct DirectMessage {
     pub channel: ChannelType,
     /// To which endpoint, if not to a bare address.
     pub seq: Option<u32>,
+    /// Where, as [`AppRef::address_index`] tells it.
+    pub address_index: Vec<u8>,
     /// When it was about to be handed over.
     pub intended: Timestamp,
     /// When the outcome was known.
@@ -75,6 +105,8 @@ pub struct DirectMessage {
     pub provider_id: Option<String>,
     /// For people.
     pub detail: Option<String>,
+    /// The client's facts as JSON.
+    pub context: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -83,53 +115,84 @@ struct Row {
     request_id: String,
     channel_type: String,
     seq: Option<i64>,
+    address_index: Vec<u8>,
     intended_at: i64,
     finished_at: Option<i64>,
     reason: Option<i16>,
     provider_id: Option<String>,
     detail: Option<String>,
+    context_sealed: Option<Vec<u8>>,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select message_id, request_id, channel_type, seq, address_index, intended_at, finished_at, reason,
+                    provider_id, detail, context_sealed
+             from direct_message where app_no = $1 and ",
+            $condition
+        )
+    };
 }
 
 impl Store {
-    /// Commits that messages are about to be handed over. A message id that is known already fails as a
-    /// conflict, and nothing of the call is kept.
-    pub async fn begin_direct(&self, app: &AppRef, intents: Vec<Intent>) -> Result<()> {
+    /// Commits that messages are about to be handed over. `false`: a request of that name is known already,
+    /// and nothing of this one is kept. A message id that is known already fails as a conflict.
+    pub async fn begin_direct(&self, app: &AppRef, hand_over: HandOver) -> Result<bool> {
         struct Input {
-            app_no: i64,
+            app: AppRef,
             epoch: i64,
-            intents: Vec<(Intent, Vec<u8>)>,
+            intents: Vec<(Intent, Vec<u8>, Option<Vec<u8>>)>,
+            named: Option<NamedRequest>,
+            otp: Option<otps::Hashed>,
         }
-        let intents = intents
+        let intents = hand_over
+            .intents
             .into_iter()
             .map(|intent| {
-                let index = address_index(&app.keys.index, intent.channel.as_str(), &intent.address);
-                (intent, index)
+                let index = app.address_index(intent.channel, &intent.address);
+                let bound = bound(&intent.message_id);
+                let context = intent.context.as_deref();
+                let context = context.map(|context| app.keys.sealer.seal(context.as_bytes(), &bound));
+                (intent, index, context)
             })
             .collect();
         let input = Input {
-            app_no: app.no,
+            app: app.clone(),
             epoch: self.inner.epoch,
             intents,
+            named: hand_over.named,
+            otp: hand_over.otp.map(|otp| self.hash_otp(app, &otp)),
         };
         self.inner
             .main
             .write(Lane::Interactive, input, |tx, input| {
                 Box::pin(async move {
+                    if let Some(named) = &input.named
+                        && !requests::begin(tx, &input.app, named, input.epoch).await?
+                    {
+                        return Ok(false);
+                    }
+                    if let Some(otp) = &input.otp {
+                        otps::put(tx, &input.app, otp).await?;
+                    }
                     let now = tx.now.as_millisecond();
-                    for (intent, index) in &input.intents {
+                    for (intent, index, context) in &input.intents {
                         let inserted = write!(tx, |db| sqlx::query(
                             "insert into direct_message
-                                 (message_id, app_no, request_id, channel_type, seq, address_index, intended_at, epoch)
-                             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (message_id) do nothing"
+                                 (message_id, app_no, request_id, channel_type, seq, address_index, intended_at, epoch,
+                                  context_sealed)
+                             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (message_id) do nothing"
                         )
                         .bind(intent.message_id.as_str())
-                        .bind(input.app_no)
+                        .bind(input.app.no)
                         .bind(&intent.request_id)
                         .bind(intent.channel.as_str())
                         .bind(intent.seq.map(i64::from))
                         .bind(index)
                         .bind(now)
                         .bind(input.epoch)
+                        .bind(context)
                         .execute(&mut *db)
                         .await
                         .map(|done| done.rows_affected()))?;
@@ -141,22 +204,28 @@ impl Store {
                             .into());
                         }
                     }
-                    Ok(())
+                    Ok(true)
                 })
             })
             .await
     }
 
-    /// Commits what became of messages, counts it, and suppresses addresses that say so. A message that has
-    /// its outcome already keeps it and is not counted again.
-    pub async fn finish_direct(&self, app: &AppRef, outcomes: Vec<DirectOutcome>) -> Result<()> {
+    /// Commits what became of messages, counts it, suppresses addresses that say so, and keeps what the
+    /// request was answered. A message that has its outcome already keeps it and is not counted again.
+    pub async fn finish_direct(&self, app: &AppRef, finished: Finished) -> Result<()> {
+        let answered = finished
+            .answered
+            .map(|(named, results)| requests::Answered::new(app, named, &results));
         self.inner
             .main
             .write(
                 Lane::Interactive,
-                (app.clone(), self.inner.writer_id, outcomes),
-                |tx, (app, writer, outcomes)| {
+                (app.clone(), self.inner.writer_id, finished.outcomes, answered),
+                |tx, (app, writer, outcomes, answered)| {
                     Box::pin(async move {
+                        if let Some(answered) = answered {
+                            answered.write(tx).await?;
+                        }
                         let now = tx.now;
                         let mut deltas = Deltas::new();
                         for outcome in outcomes {
@@ -236,28 +305,55 @@ impl Store {
     /// A direct message of the application.
     pub async fn direct(&self, app: &AppRef, id: &MessageId) -> Result<Option<DirectMessage>> {
         let row: Option<Row> = read!(self.inner.main.pools, |db| {
-            sqlx::query_as(
-            "select message_id, request_id, channel_type, seq, intended_at, finished_at, reason, provider_id, detail
-             from direct_message where app_no = $1 and message_id = $2"
-        )
-        .bind(app.no)
-        .bind(id.as_str())
-        .fetch_optional(db)
-        .await
+            sqlx::query_as(select!("message_id = $2"))
+                .bind(app.no)
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
         })?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(DirectMessage {
-            message_id: row.message_id.into(),
-            request_id: row.request_id,
-            channel: channel_of(&row.channel_type)?,
-            seq: row.seq.map(seq_of).transpose()?,
-            intended: instant(row.intended_at)?,
-            finished: row.finished_at.map(instant).transpose()?,
-            reason: row.reason.map(reason_of).transpose()?,
-            provider_id: row.provider_id,
-            detail: row.detail,
-        }))
+        row.map(|row| row.message(app)).transpose()
     }
+
+    /// The direct messages that a request was for.
+    pub async fn direct_of_request(&self, app: &AppRef, request_id: &str) -> Result<Vec<DirectMessage>> {
+        let rows: Vec<Row> = read!(self.inner.main.pools, |db| {
+            sqlx::query_as(select!("request_id = $2 order by message_id"))
+                .bind(app.no)
+                .bind(request_id)
+                .fetch_all(db)
+                .await
+        })?;
+        rows.into_iter().map(|row| row.message(app)).collect()
+    }
+}
+
+impl Row {
+    fn message(self, app: &AppRef) -> Result<DirectMessage> {
+        let message_id = MessageId::from(self.message_id);
+        let context = self.context_sealed.map(|sealed| {
+            app.keys
+                .sealer
+                .open_text(&sealed, &bound(&message_id), "context of a message")
+        });
+        Ok(DirectMessage {
+            context: context.transpose()?,
+            message_id,
+            request_id: self.request_id,
+            channel: channel_of(&self.channel_type)?,
+            seq: self.seq.map(seq_of).transpose()?,
+            address_index: self.address_index,
+            intended: instant(self.intended_at)?,
+            finished: self.finished_at.map(instant).transpose()?,
+            reason: self.reason.map(reason_of).transpose()?,
+            provider_id: self.provider_id,
+            detail: self.detail,
+        })
+    }
+}
+
+/// What a sealed context belongs to.
+fn bound(message: &MessageId) -> String {
+    format!("direct|{message}")
 }
 
 fn channel_of(name: &str) -> Result<ChannelType> {
