@@ -403,7 +403,7 @@ async fn a_run_that_cannot_go_on_fails_with_its_campaign() {
         id: "broken-run".into(),
         campaign: "broken".into(),
         campaign_version: 1,
-        scheduled: Timestamp::now(),
+        scheduled: store.clock().now(),
         parent: None,
         pins: serde_json::json!({ "campaign": "what is this" }),
         recipients: (0..1_200).collect(),

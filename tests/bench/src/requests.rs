@@ -22,6 +22,7 @@ use pinion_domain::app::CreateApplication;
 use pinion_domain::channel::ChannelType;
 use pinion_domain::id::Tenant;
 use pinion_server::config::Config;
+use pinion_server::wiring::system_clock;
 use pinion_server::{serve, telemetry};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -246,7 +247,7 @@ async fn ask(
         http::header::CONTENT_TYPE,
         http::HeaderValue::from_static("application/json"),
     );
-    let signed = signer.sign_headers(method, &uri, &headers, &body, jiff::Timestamp::now());
+    let signed = signer.sign_headers(method, &uri, &headers, &body, system_clock().now());
     headers.extend(signed);
     let mut request = http::Request::builder().method(method).uri(uri);
     if let Some(all) = request.headers_mut() {

@@ -64,7 +64,7 @@ fn over_limit<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 }
 
 #[track_caller]
-fn not_found<T: std::fmt::Debug>(result: Result<T, Error>) {
+fn not_found<T: std::fmt::Debug>(result: &Result<T, Error>) {
     assert!(
         matches!(result, Err(Error::Domain(Wrong::NotFound { .. }))),
         "{result:?}"
@@ -113,7 +113,7 @@ async fn entities_are_made_changed_and_removed() {
             Some(changed)
         );
         not_found(
-            store
+            &store
                 .update_entity::<Role>(&account(), "nobody", RoleChange::default())
                 .await,
         );
@@ -122,7 +122,7 @@ async fn entities_are_made_changed_and_removed() {
             ..UserChange::default()
         };
         user(&store, "ann").await;
-        not_found(store.update_entity::<User>(&account(), "ann", change).await);
+        not_found(&store.update_entity::<User>(&account(), "ann", change).await);
 
         let sentence = conflict(store.delete_entity::<ManagedPolicy>(&account(), "bound").await);
         assert!(
@@ -134,7 +134,7 @@ async fn entities_are_made_changed_and_removed() {
             .delete_entity::<ManagedPolicy>(&account(), "bound")
             .await
             .unwrap();
-        not_found(store.delete_entity::<Role>(&account(), "sender").await);
+        not_found(&store.delete_entity::<Role>(&account(), "sender").await);
         let again = store.create_entity(&account(), "sender", role()).await.unwrap();
         assert_ne!(again.id, made.id);
     })
@@ -261,21 +261,21 @@ async fn only_what_is_there_can_be_put_together() {
         user(&store, "ann").await;
         policy(&store, "P").await;
         let nobody = Holder::role("nobody");
-        not_found(store.attach_policy(&account, &nobody, "P").await);
-        not_found(store.attach_policy(&account, &Holder::user("ann"), "Q").await);
+        not_found(&store.attach_policy(&account, &nobody, "P").await);
+        not_found(&store.attach_policy(&account, &Holder::user("ann"), "Q").await);
         not_found(
-            store
+            &store
                 .put_inline_policy(&account, &nobody, "x", &document("a:b"))
                 .await,
         );
-        not_found(store.add_to_group(&account, "crew", "ann").await);
-        not_found(store.create_user_access_key(&account, "bob").await);
+        not_found(&store.add_to_group(&account, "crew", "ann").await);
+        not_found(&store.create_user_access_key(&account, "bob").await);
         store.create_entity(&account, "crew", Group {}).await.unwrap();
-        not_found(store.add_to_group(&account, "crew", "bob").await);
+        not_found(&store.add_to_group(&account, "crew", "bob").await);
         // Another account's policy is not there.
         let other: AccountId = "000000000001".into();
         store.create_entity(&other, "zoe", User::default()).await.unwrap();
-        not_found(store.attach_policy(&other, &Holder::user("zoe"), "P").await);
+        not_found(&store.attach_policy(&other, &Holder::user("zoe"), "P").await);
     })
     .await;
 }
@@ -398,7 +398,7 @@ async fn every_change_raises_the_revision_of_its_account() {
         store.set_access_key_enabled(&key.id, false).await.unwrap();
         assert_eq!(store.access_changes(), changes + 2);
         assert_eq!(store.access_revision(&account).await.unwrap(), first + 2);
-        not_found(store.delete_entity::<User>(&account, "nobody").await);
+        not_found(&store.delete_entity::<User>(&account, "nobody").await);
         assert_eq!(store.access_revision(&account).await.unwrap(), first + 2);
         assert_eq!(store.access_revision(&other).await.unwrap(), before);
     })

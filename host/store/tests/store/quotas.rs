@@ -11,7 +11,7 @@ use pinion_domain::template::EmailTemplate;
 use pinion_store::testing::{app, each_database, tenant};
 use pinion_store::{Error, Result, Store, Write};
 
-fn is_full<T>(result: Result<T>) -> bool {
+fn is_full<T>(result: &Result<T>) -> bool {
     matches!(
         result,
         Err(Error::Domain(
@@ -41,7 +41,7 @@ async fn applications_are_counted_by_account_and_region() {
         });
         let first = create(&store, &tenant()).await.unwrap();
         create(&store, &tenant()).await.unwrap();
-        assert!(is_full(create(&store, &tenant()).await));
+        assert!(is_full(&create(&store, &tenant()).await));
         create(&store, &elsewhere()).await.unwrap();
         let first = store.app(&tenant(), &first.id).await.unwrap().unwrap();
         store.delete_app(&first).await.unwrap();
@@ -66,7 +66,7 @@ async fn documents_and_versions_have_quotas() {
         };
         make(&tenant, "a").await.unwrap();
         make(&tenant, "b").await.unwrap();
-        assert!(is_full(make(&tenant, "c").await));
+        assert!(is_full(&make(&tenant, "c").await));
         // A name that is taken is told as such.
         let taken = make(&tenant, "b").await;
         assert!(matches!(taken, Err(Error::Domain(domain::Error::Conflict(_)))));
@@ -82,7 +82,7 @@ async fn documents_and_versions_have_quotas() {
         let anew = Write::NewVersion { activate: false };
         assert_eq!(write(anew).await.unwrap().unwrap().version, 2);
         assert_eq!(write(anew).await.unwrap().unwrap().version, 3);
-        assert!(is_full(write(anew).await));
+        assert!(is_full(&write(anew).await));
         assert_eq!(write(Write::OverwriteLatest).await.unwrap().unwrap().version, 3);
         let gone = store
             .delete_document::<EmailTemplate>(&tenant, "a", Some(2))
@@ -110,7 +110,7 @@ async fn recommenders_do_not_count_as_templates() {
                 .await
         };
         make("r1").await.unwrap();
-        assert!(is_full(make("r2").await));
+        assert!(is_full(&make("r2").await));
         let listed = store
             .documents::<Recommender>(&tenant(), None, &PageRequest::default())
             .await
@@ -136,7 +136,7 @@ async fn tags_have_a_quota_of_their_own() {
         };
         put(&["a", "b"]).await.unwrap();
         put(&["b"]).await.unwrap();
-        assert!(is_full(put(&["c"]).await));
+        assert!(is_full(&put(&["c"]).await));
         assert_eq!(store.tags(&tenant(), "arn:1").await.unwrap().len(), 2);
     })
     .await;
