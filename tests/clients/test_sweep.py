@@ -140,9 +140,10 @@ def test_another_account_sees_nothing(world, call, stranger, name):
         check_error(answer, 404)
     else:
         assert answer.status_code < 500
-    for secret in [world.app_id, world.made.get("segment"), world.made.get("campaign"), "sweep"]:
-        named = any(secret in str(value) for value in world.arguments(name).values())
-        assert named or not secret or secret not in answer.text, answer.text
+    given = str(world.arguments(name))
+    ids = [world.made.get(what) for what in ("segment", "campaign", "journey", "recommender")]
+    for secret in filter(None, [world.app_id, *ids]):
+        assert secret in given or secret not in answer.text, answer.text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,6 +40,15 @@ async fn check_kind<D: Document>(api: &Api, tenant: &Tenant, reference: Referenc
     let found = api.store().document::<D>(tenant, reference.name, version).await?;
     match (found, version) {
         (Some(_), _) => Ok(()),
+        (None, Some(_))
+            if api
+                .store()
+                .document::<D>(tenant, reference.name, None)
+                .await?
+                .is_none() =>
+        {
+            Err(no_template(&reference).into())
+        }
         (None, None) => Err(no_template(&reference).into()),
         (None, Some(version)) => Err(Error::invalid(
             reference.version_field,
