@@ -83,6 +83,10 @@ def test_a_campaign_is_versioned_paused_and_deleted(pinpoint, mail_app, segment)
         {"Limits": {"MessagesPerSecond": 0}},
         {"MessageConfiguration": {"EmailMessage": {"Title": "{{#if x}}"}}},
         {"MessageConfiguration": {}, "TemplateConfiguration": {"EmailTemplate": {"Name": "no-such-template"}}},
+        {"MessageConfiguration": {}, "TemplateConfiguration": {"SMSTemplate": {"Name": "no-such-template"}}},
+        {"MessageConfiguration": {"SMSMessage": {"Body": "{{#if x}}"}}},
+        {"MessageConfiguration": {"GCMMessage": {"Title": "{{"}}},
+        {"MessageConfiguration": {"DefaultMessage": {"JsonBody": "[1]"}}},
         {"Hook": {"LambdaFunctionName": "plugin:nobody", "Mode": "FILTER"}},
         {"CustomDeliveryConfiguration": {"DeliveryUri": "http://example.com"}},
     ],
@@ -131,6 +135,51 @@ def test_a_custom_message_is_posted_as_pinpoint_posts_it(pinpoint, app, segment,
     assert reached["p7"]["Address"] == address(app, 7)
     assert reached["p7"]["Attributes"] == {"likes": ["żółw"]}
     assert {(post["ApplicationId"], post["TreatmentId"]) for post in posts} == {(app, "0")}
+
+
+@pytest.mark.parametrize("from_templates", [False, True])
+def test_one_campaign_speaks_on_every_channel(pinpoint, text_app, outbox, name, from_templates):
+    app, phone = text_app, f"+1206555{'02' if from_templates else '03'}00"
+    reach = {"mail": ("EMAIL", address(app, 1)), "text": ("SMS", phone), "push": ("GCM", f"token-{app}"), "apple": ("APNS", f"apple-{app}")}
+    for endpoint, (channel, to) in reach.items():
+        request = {"ChannelType": channel, "Address": to, "Attributes": {"book": ["Emma"]}}
+        pinpoint.update_endpoint(ApplicationId=app, EndpointId=endpoint, EndpointRequest=request)
+    request = {"Name": "all", "Dimensions": {"Attributes": {"book": {"AttributeType": "INCLUSIVE", "Values": ["Emma"]}}}}
+    segment = pinpoint.create_segment(ApplicationId=app, WriteSegmentRequest=request)["SegmentResponse"]["Id"]
+    if from_templates:
+        name = name[:60] + app
+        pinpoint.create_email_template(TemplateName=name, EmailTemplateRequest={"Subject": "Mail {{Attributes.book}}", "TextPart": "t"})
+        defaults = '{"gone": "default"}'
+        request = {"Body": "Text {{Attributes.book}} {{gone}}", "DefaultSubstitutions": defaults}
+        pinpoint.create_sms_template(TemplateName=name, SMSTemplateRequest=request)
+        request = {"Default": {"Title": "Push {{Attributes.book}}", "Body": "{{gone}}"}, "DefaultSubstitutions": defaults}
+        pinpoint.create_push_template(TemplateName=name, PushNotificationTemplateRequest=request)
+        kinds = ["EmailTemplate", "SMSTemplate", "PushTemplate"]
+        says = {"MessageConfiguration": {}, "TemplateConfiguration": {kind: {"Name": name} for kind in kinds}}
+        text = "Text Emma default"
+    else:
+        says = {
+            "MessageConfiguration": {
+                "EmailMessage": {"Title": "Mail {{Attributes.book}}", "Body": "t"},
+                "SMSMessage": {"Body": "Text {{Attributes.book}}", "MessageType": "PROMOTIONAL"},
+                "GCMMessage": {"Title": "Push {{Attributes.book}}", "JsonBody": '{"book": "{{Attributes.book}}", "n": 1}'},
+                "DefaultMessage": {"Title": "Default", "Body": "default"},
+            }
+        }
+        text = "Text Emma"
+    campaign = create(pinpoint, app, segment, **says)["Id"]
+    wait_for_status(pinpoint, app, campaign, "COMPLETED")
+    [activity] = activities(pinpoint, app, campaign)
+    # Apple's channel is not enabled for the application.
+    assert (activity["TotalEndpointCount"], activity["SuccessfulEndpointCount"]) == (4, 3)
+    assert outbox.wait_for(address(app, 1))["subject"] == "Mail Emma"
+    assert outbox.texts("sms", phone) == [text]
+    [payload] = outbox.texts("push", f"token-{app}")
+    data = json.loads(payload)["data"]
+    assert (data["pinpoint.notification.title"], data["pinpoint.notification.body"]) == ("Push Emma", "default")
+    assert (data["pinpoint.campaign.campaign_id"], data["pinpoint.campaign.treatment_id"]) == (campaign, "0")
+    if not from_templates:
+        assert json.loads(data["pinpoint.jsonBody"]) == {"book": "Emma", "n": "1"}
 
 
 def test_a_paused_campaign_resumes_where_it_was(pinpoint, mail_app, segment, outbox):

@@ -111,3 +111,16 @@ def test_an_update_changes_what_members_get(pinpoint, app, segment):
 def test_what_cannot_be_shown_is_refused(pinpoint, app, segment, change):
     with pytest.raises(pinpoint.exceptions.BadRequestException):
         create(pinpoint, app, segment, **change)
+
+
+def test_the_message_comes_from_a_template(pinpoint, app, segment, name):
+    pinpoint.create_in_app_template(TemplateName=name, InAppTemplateRequest=CONTENT)
+    templates = {"TemplateConfiguration": {"InAppTemplate": {"Name": name}}}
+    create(pinpoint, app, segment, **templates, MessageConfiguration={})
+    assert [message["InAppMessage"] for message in shown(pinpoint, app, "gold")] == [CONTENT]
+    # Without a version the campaign follows the active one.
+    changed = {**CONTENT, "Layout": "TOP_BANNER"}
+    pinpoint.update_in_app_template(TemplateName=name, InAppTemplateRequest=changed)
+    assert [message["InAppMessage"] for message in shown(pinpoint, app, "gold")] == [changed]
+    pinpoint.delete_in_app_template(TemplateName=name)
+    assert shown(pinpoint, app, "gold") == []

@@ -243,3 +243,43 @@ def test_a_repeat_is_answered_and_not_sent_again(server, mail_app, outbox):
     other = server.client()
     assert send(other, mail_app, **request)["RequestId"] != first["RequestId"]
     assert len(outbox.to("repeat@example.com")) == 2
+
+
+def test_texts_and_pushes_come_from_templates(pinpoint, text_app, outbox, name):
+    pinpoint.create_sms_template(
+        TemplateName=name, SMSTemplateRequest={"Body": "Order {{n}} of {{who}}", "DefaultSubstitutions": '{"who": "yours"}'}
+    )
+    push = {"GCM": {"Title": "Order {{n}}", "Action": "URL", "Url": "https://books.test/{{n}}"}, "Default": {"Body": "of {{who}}"}}
+    pinpoint.create_push_template(
+        TemplateName=name, PushNotificationTemplateRequest={**push, "DefaultSubstitutions": '{"who": "yours"}'}
+    )
+    substitutions = {"Substitutions": {"n": ["7"]}}
+    templates = {"SMSTemplate": {"Name": name}, "PushTemplate": {"Name": name, "Version": "1"}}
+    response = send(
+        pinpoint,
+        text_app,
+        Addresses={"+12065550177": {"ChannelType": "SMS", **substitutions}, "token-templates": {"ChannelType": "GCM", **substitutions}},
+        MessageConfiguration={"GCMMessage": {"Body": "own {{who}}"}},
+        TemplateConfiguration=templates,
+    )
+    assert {result["DeliveryStatus"] for result in response["Result"].values()} == {"SUCCESSFUL"}
+    assert outbox.texts("sms", "+12065550177") == ["Order 7 of yours"]
+    [payload] = outbox.texts("push", "token-templates")
+    data = json.loads(payload)["data"]
+    # The message's own words, then the template's part for this service.
+    assert (data["pinpoint.notification.title"], data["pinpoint.notification.body"]) == ("Order 7", "own yours")
+    assert data["pinpoint.url"] == "https://books.test/7"
+
+    for wrong, field in [
+        ({"SMSTemplate": {"Name": "nobody-made-it"}}, "TemplateConfiguration.SMSTemplate.Name"),
+        ({"SMSTemplate": {"Name": name, "Version": "2"}}, "TemplateConfiguration.SMSTemplate"),
+        ({"SMSTemplate": {"Name": name, "Version": "first"}}, "TemplateConfiguration.SMSTemplate.Version"),
+    ]:
+        with pytest.raises(pinpoint.exceptions.BadRequestException, match=field):
+            send(
+                pinpoint,
+                text_app,
+                Addresses={"+12065550177": {"ChannelType": "SMS"}},
+                MessageConfiguration={},
+                TemplateConfiguration=wrong,
+            )

@@ -1,9 +1,7 @@
 //! The table of contents of the API: every operation with its method, path, success status, the
 //! resource on which IAM decides, and the function that answers it.
 //!
-//! The router, the authorization and the tests read this one table. An operation without a function
-//! is not built yet: it is authorized like any other and then answers 501 `NotImplementedException`.
-//! To build one, write `pub async fn name(api: &Api, call: Call) -> Result<Answer>` in the module of
+//! The router, the authorization and the tests read this one table. To add one, write `pub async fn name(api: &Api, call: Call) -> Result<Answer>` in the module of
 //! its resource and name it behind `=>` in its row.
 
 use std::pin::Pin;
@@ -11,6 +9,7 @@ use std::pin::Pin;
 use http::Method;
 use pinion_domain::arn::Arn;
 use pinion_domain::id::Tenant;
+use pinion_domain::template::{EmailTemplate, InAppTemplate, PushTemplate, SmsTemplate, VoiceTemplate};
 
 use crate::Api;
 use crate::error::{ApiError, Result};
@@ -37,8 +36,8 @@ pub struct Operation {
     /// What is behind `arn:aws:mobiletargeting:REGION:ACCOUNT:`, or for access control behind
     /// `arn:aws:iam::ACCOUNT:`, with the path's labels.
     resource: &'static str,
-    /// Absent: not built yet.
-    pub handler: Option<Handler>,
+    /// What answers it.
+    pub handler: Handler,
 }
 
 /// Largest body of AWS's own operations (user guide, "Quotas": 7 MB per request), in bytes.
@@ -124,7 +123,7 @@ const TAGGED: &str = "{resource-arn}";
 
 /// Makes the rows `NAME: METHOD PATH STATUS on RESOURCE => FUNCTION;` a slice of [`Operation`]s.
 macro_rules! operations {
-    ($($name:ident: $method:ident $path:literal $status:literal on $resource:ident $(=> $handler:path)?;)*) => {
+    ($($name:ident: $method:ident $path:literal $status:literal on $resource:ident => $handler:path;)*) => {
         /// Every operation: AWS's 122, and ours below `/pinion/v1`.
         pub static OPERATIONS: &[Operation] = &[$(Operation {
             name: stringify!($name),
@@ -132,11 +131,9 @@ macro_rules! operations {
             path: $path,
             status: $status,
             resource: if $resource.is_empty() { without_version($path) } else { $resource },
-            handler: operations!(@handler $($handler)?),
+            handler: |api, call| Box::pin($handler(api, call)),
         }),*];
     };
-    (@handler) => { None };
-    (@handler $handler:path) => { Some(|api, call| Box::pin($handler(api, call))) };
 }
 
 /// The path behind `/v1/` or `/pinion/v1/`.
@@ -214,28 +211,44 @@ operations! {
     // Templates.
     ListTemplates: GET "/v1/templates" 200 on PATH => templates::list;
     CreateEmailTemplate: POST "/v1/templates/{template-name}/email" 201
-        on EMAIL_TEMPLATE => templates::create_email;
-    GetEmailTemplate: GET "/v1/templates/{template-name}/email" 200 on EMAIL_TEMPLATE => templates::get_email;
+        on EMAIL_TEMPLATE => templates::create::<EmailTemplate>;
+    GetEmailTemplate: GET "/v1/templates/{template-name}/email" 200 on EMAIL_TEMPLATE => templates::get::<EmailTemplate>;
     UpdateEmailTemplate: PUT "/v1/templates/{template-name}/email" 202
-        on EMAIL_TEMPLATE => templates::update_email;
+        on EMAIL_TEMPLATE => templates::update::<EmailTemplate>;
     DeleteEmailTemplate: DELETE "/v1/templates/{template-name}/email" 202
-        on EMAIL_TEMPLATE => templates::delete_email;
-    CreateInAppTemplate: POST "/v1/templates/{template-name}/inapp" 201 on IN_APP_TEMPLATE;
-    GetInAppTemplate: GET "/v1/templates/{template-name}/inapp" 200 on IN_APP_TEMPLATE;
-    UpdateInAppTemplate: PUT "/v1/templates/{template-name}/inapp" 202 on IN_APP_TEMPLATE;
-    DeleteInAppTemplate: DELETE "/v1/templates/{template-name}/inapp" 202 on IN_APP_TEMPLATE;
-    CreatePushTemplate: POST "/v1/templates/{template-name}/push" 201 on PUSH_TEMPLATE;
-    GetPushTemplate: GET "/v1/templates/{template-name}/push" 200 on PUSH_TEMPLATE;
-    UpdatePushTemplate: PUT "/v1/templates/{template-name}/push" 202 on PUSH_TEMPLATE;
-    DeletePushTemplate: DELETE "/v1/templates/{template-name}/push" 202 on PUSH_TEMPLATE;
-    CreateSmsTemplate: POST "/v1/templates/{template-name}/sms" 201 on SMS_TEMPLATE;
-    GetSmsTemplate: GET "/v1/templates/{template-name}/sms" 200 on SMS_TEMPLATE;
-    UpdateSmsTemplate: PUT "/v1/templates/{template-name}/sms" 202 on SMS_TEMPLATE;
-    DeleteSmsTemplate: DELETE "/v1/templates/{template-name}/sms" 202 on SMS_TEMPLATE;
-    CreateVoiceTemplate: POST "/v1/templates/{template-name}/voice" 201 on VOICE_TEMPLATE;
-    GetVoiceTemplate: GET "/v1/templates/{template-name}/voice" 200 on VOICE_TEMPLATE;
-    UpdateVoiceTemplate: PUT "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
-    DeleteVoiceTemplate: DELETE "/v1/templates/{template-name}/voice" 202 on VOICE_TEMPLATE;
+        on EMAIL_TEMPLATE => templates::delete::<EmailTemplate>;
+    CreateInAppTemplate: POST "/v1/templates/{template-name}/inapp" 201
+        on IN_APP_TEMPLATE => templates::create::<InAppTemplate>;
+    GetInAppTemplate: GET "/v1/templates/{template-name}/inapp" 200
+        on IN_APP_TEMPLATE => templates::get::<InAppTemplate>;
+    UpdateInAppTemplate: PUT "/v1/templates/{template-name}/inapp" 202
+        on IN_APP_TEMPLATE => templates::update::<InAppTemplate>;
+    DeleteInAppTemplate: DELETE "/v1/templates/{template-name}/inapp" 202
+        on IN_APP_TEMPLATE => templates::delete::<InAppTemplate>;
+    CreatePushTemplate: POST "/v1/templates/{template-name}/push" 201
+        on PUSH_TEMPLATE => templates::create::<PushTemplate>;
+    GetPushTemplate: GET "/v1/templates/{template-name}/push" 200
+        on PUSH_TEMPLATE => templates::get::<PushTemplate>;
+    UpdatePushTemplate: PUT "/v1/templates/{template-name}/push" 202
+        on PUSH_TEMPLATE => templates::update::<PushTemplate>;
+    DeletePushTemplate: DELETE "/v1/templates/{template-name}/push" 202
+        on PUSH_TEMPLATE => templates::delete::<PushTemplate>;
+    CreateSmsTemplate: POST "/v1/templates/{template-name}/sms" 201
+        on SMS_TEMPLATE => templates::create::<SmsTemplate>;
+    GetSmsTemplate: GET "/v1/templates/{template-name}/sms" 200
+        on SMS_TEMPLATE => templates::get::<SmsTemplate>;
+    UpdateSmsTemplate: PUT "/v1/templates/{template-name}/sms" 202
+        on SMS_TEMPLATE => templates::update::<SmsTemplate>;
+    DeleteSmsTemplate: DELETE "/v1/templates/{template-name}/sms" 202
+        on SMS_TEMPLATE => templates::delete::<SmsTemplate>;
+    CreateVoiceTemplate: POST "/v1/templates/{template-name}/voice" 201
+        on VOICE_TEMPLATE => templates::create::<VoiceTemplate>;
+    GetVoiceTemplate: GET "/v1/templates/{template-name}/voice" 200
+        on VOICE_TEMPLATE => templates::get::<VoiceTemplate>;
+    UpdateVoiceTemplate: PUT "/v1/templates/{template-name}/voice" 202
+        on VOICE_TEMPLATE => templates::update::<VoiceTemplate>;
+    DeleteVoiceTemplate: DELETE "/v1/templates/{template-name}/voice" 202
+        on VOICE_TEMPLATE => templates::delete::<VoiceTemplate>;
     UpdateTemplateActiveVersion: PUT "/v1/templates/{template-name}/{template-type}/active-version" 200
         on TEMPLATE => templates::set_active_version;
     ListTemplateVersions: GET "/v1/templates/{template-name}/{template-type}/versions" 200

@@ -134,9 +134,6 @@ async fn answer(
         now: api.clock().now(),
     };
     authorize(api, &authority, &operation.action(), &arn, &facts).await?;
-    let handler = operation
-        .handler
-        .ok_or_else(|| ApiError::not_implemented(operation.name))?;
     let call = Call {
         operation,
         tenant,
@@ -147,7 +144,7 @@ async fn answer(
         body,
         request_id: request_id.to_owned(),
     };
-    let answer = handler(api, call).await?;
+    let answer = (operation.handler)(api, call).await?;
     Ok(success(operation, answer))
 }
 

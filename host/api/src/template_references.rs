@@ -3,12 +3,10 @@
 
 use pinion_domain::Error;
 use pinion_domain::id::Tenant;
-use pinion_domain::template::{EmailTemplate, TemplateType};
-use pinion_store::Document;
+use pinion_domain::template::{TemplateType, parse_version};
 
-use crate::Api;
 use crate::error::Result;
-use crate::templates::parse_version;
+use crate::{Api, templates};
 
 /// A template that a document names.
 pub(crate) struct Reference<'a> {
@@ -23,44 +21,17 @@ pub(crate) struct Reference<'a> {
 
 /// Is there such a template, in that version?
 pub(crate) async fn check(api: &Api, tenant: &Tenant, reference: Reference<'_>) -> Result<()> {
-    match reference.kind {
-        TemplateType::Email => check_kind::<EmailTemplate>(api, tenant, reference).await,
-        // Templates of other types cannot be made yet, so none can be named.
-        TemplateType::Sms | TemplateType::Push | TemplateType::Voice | TemplateType::InApp => {
-            Err(no_template(&reference).into())
-        }
+    let Reference { name, name_field, .. } = reference;
+    if !templates::exists(api, tenant, reference.kind, name, None).await? {
+        return Err(Error::invalid(name_field, format!("there is no template {name}")).into());
     }
-}
-
-async fn check_kind<D: Document>(api: &Api, tenant: &Tenant, reference: Reference<'_>) -> Result<()> {
-    let version = match reference.version {
-        None | Some("") => None,
-        Some(version) => Some(parse_version(version, reference.version_field)?),
+    let Some(version) = reference.version.filter(|version| !version.is_empty()) else {
+        return Ok(());
     };
-    let found = api.store().document::<D>(tenant, reference.name, version).await?;
-    match (found, version) {
-        (Some(_), _) => Ok(()),
-        (None, Some(_))
-            if api
-                .store()
-                .document::<D>(tenant, reference.name, None)
-                .await?
-                .is_none() =>
-        {
-            Err(no_template(&reference).into())
-        }
-        (None, None) => Err(no_template(&reference).into()),
-        (None, Some(version)) => Err(Error::invalid(
-            reference.version_field,
-            format!("there is no version {version} of template {}", reference.name),
-        )
-        .into()),
+    let version = parse_version(version, reference.version_field)?;
+    if !templates::exists(api, tenant, reference.kind, name, Some(version)).await? {
+        let problem = format!("there is no version {version} of template {name}");
+        return Err(Error::invalid(reference.version_field, problem).into());
     }
-}
-
-fn no_template(reference: &Reference<'_>) -> Error {
-    Error::invalid(
-        reference.name_field,
-        format!("there is no template {}", reference.name),
-    )
+    Ok(())
 }

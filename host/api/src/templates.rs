@@ -1,27 +1,48 @@
 //! Message templates and their versions. They belong to the account, not to an application.
+//!
+//! One set of handlers serves all types: what differs is the document and its checks.
 
 use std::collections::BTreeMap;
 
 use pinion_domain::Error;
 use pinion_domain::arn::Arn;
 use pinion_domain::id::Tenant;
-use pinion_domain::template::{EmailTemplate, TemplateType};
-use pinion_engine::render::check_template;
-use pinion_store::{Versioned, Write};
+use pinion_domain::template::{
+    EmailTemplate, InAppTemplate, PushTemplate, SmsTemplate, TemplateDocument, TemplateSummary, TemplateType,
+    VoiceTemplate, parse_version,
+};
+use pinion_engine::render::CheckedTemplate;
+use pinion_store::{Document, Versioned, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_with::skip_serializing_none;
 
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
 use crate::{Api, tags};
 
-type Template = Versioned<EmailTemplate>;
+/// A type of templates.
+pub(crate) trait Template: TemplateDocument + Document + CheckedTemplate {}
 
-/// `EmailTemplateResponse`.
+impl<T: TemplateDocument + Document + CheckedTemplate> Template for T {}
+
+/// Calls a function of a type that is known only now.
+macro_rules! of_type {
+    ($template_type:expr, $function:ident($($argument:expr),*)) => {
+        match $template_type {
+            TemplateType::Email => $function::<EmailTemplate>($($argument),*).await,
+            TemplateType::Sms => $function::<SmsTemplate>($($argument),*).await,
+            TemplateType::Push => $function::<PushTemplate>($($argument),*).await,
+            TemplateType::Voice => $function::<VoiceTemplate>($($argument),*).await,
+            TemplateType::InApp => $function::<InAppTemplate>($($argument),*).await,
+        }
+    };
+}
+
+/// `EmailTemplateResponse`, `SMSTemplateResponse` and so on.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct EmailTemplateResponse {
+struct TemplateResponse<T> {
     arn: String,
     creation_date: String,
     last_modified_date: String,
@@ -30,7 +51,7 @@ struct EmailTemplateResponse {
     version: String,
     /// Without tags: those of the request are where all tags are.
     #[serde(flatten)]
-    template: EmailTemplate,
+    template: T,
     #[serde(rename = "tags")]
     tags: BTreeMap<String, String>,
 }
@@ -39,72 +60,63 @@ struct EmailTemplateResponse {
 #[skip_serializing_none]
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct TemplateSummary {
+struct SummaryResponse {
     arn: Option<String>,
     creation_date: String,
-    default_substitutions: Option<String>,
     last_modified_date: String,
+    #[serde(flatten)]
+    summary: TemplateSummary,
     #[serde(rename = "tags")]
     tags: Option<BTreeMap<String, String>>,
-    template_description: Option<String>,
     template_name: String,
     template_type: TemplateType,
     version: String,
 }
 
-impl TemplateSummary {
-    fn new(template: Template) -> Self {
-        Self {
-            arn: None,
-            creation_date: template.creation_date,
-            default_substitutions: template.document.default_substitutions,
-            last_modified_date: template.last_modified_date,
-            tags: None,
-            template_description: template.document.template_description,
-            template_name: template.id,
-            template_type: TemplateType::Email,
-            version: template.version.to_string(),
-        }
-    }
-}
-
-fn arn(tenant: &Tenant, name: &str) -> String {
-    let kind = TemplateType::Email.as_str();
-    Arn::new(tenant, format!("templates/{name}/{kind}")).to_string()
+fn arn(tenant: &Tenant, name: &str, template_type: TemplateType) -> String {
+    Arn::new(tenant, format!("templates/{name}/{}", template_type.as_str())).to_string()
 }
 
 fn missing(call: &Call) -> Error {
     Error::not_found("template", call.label("template-name"))
 }
 
-pub(crate) async fn create_email(api: &Api, call: Call) -> Result<Answer> {
+pub(crate) async fn create<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("template-name");
-    let mut template: EmailTemplate = call.json()?;
+    let mut template: T = call.json()?;
     check_name(name)?;
-    check_template(&template)?;
-    tags::check(api, &template.tags)?;
-    let given = std::mem::take(&mut template.tags);
+    template.check(api.store().quotas())?;
+    let given = template.take_tags();
+    tags::check(api, &given)?;
     api.store()
         .create_document(&call.tenant, name, template, "", None)
-        .await?;
-    let arn = arn(&call.tenant, name);
+        .await
+        .map_err(taken)?;
+    let arn = arn(&call.tenant, name, T::TYPE);
     api.store().put_tags(&call.tenant, &arn, given).await?;
     Answer::json(&json!({ "Arn": arn, "Message": "Created", "RequestID": call.request_id }))
 }
 
-pub(crate) async fn get_email(api: &Api, call: Call) -> Result<Answer> {
+/// The service model lists no conflict for these operations: a name that is taken is a bad request.
+fn taken(error: pinion_store::Error) -> ApiError {
+    match error {
+        pinion_store::Error::Domain(Error::Conflict(sentence)) => ApiError::bad_request(sentence),
+        error => error.into(),
+    }
+}
+
+pub(crate) async fn get<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("template-name");
-    let version = version(&call)?;
-    let found: Option<Template> = api.store().document(&call.tenant, name, version).await?;
+    let found: Option<Versioned<T>> = api.store().document(&call.tenant, name, version(&call)?).await?;
     let template = found.ok_or_else(|| missing(&call))?;
-    let arn = arn(&call.tenant, name);
+    let arn = arn(&call.tenant, name, T::TYPE);
     let tags = api.store().tags(&call.tenant, &arn).await?;
-    Answer::json(&EmailTemplateResponse {
+    Answer::json(&TemplateResponse {
         arn,
         creation_date: template.creation_date,
         last_modified_date: template.last_modified_date,
         template_name: template.id,
-        template_type: TemplateType::Email,
+        template_type: T::TYPE,
         version: template.version.to_string(),
         template: template.document,
         tags,
@@ -112,12 +124,12 @@ pub(crate) async fn get_email(api: &Api, call: Call) -> Result<Answer> {
 }
 
 /// Overwrites the latest version, or adds one without letting it serve.
-pub(crate) async fn update_email(api: &Api, call: Call) -> Result<Answer> {
+pub(crate) async fn update<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("template-name");
-    let mut template: EmailTemplate = call.json()?;
-    check_template(&template)?;
+    let mut template: T = call.json()?;
+    template.check(api.store().quotas())?;
     // Ignored by updates, as at AWS since 2023-05-22.
-    template.tags.clear();
+    template.take_tags();
     let version = version(&call)?;
     let as_new = match call.query.get("create-new-version") {
         None | Some("" | "false") => false,
@@ -134,7 +146,7 @@ pub(crate) async fn update_email(api: &Api, call: Call) -> Result<Answer> {
     };
     let updated = api
         .store()
-        .update_document(&call.tenant, name, how, move |before: Template| {
+        .update_document(&call.tenant, name, how, move |before: Versioned<T>| {
             if version.is_some_and(|version| version != before.version) {
                 return Err(Error::invalid(
                     "version",
@@ -149,79 +161,98 @@ pub(crate) async fn update_email(api: &Api, call: Call) -> Result<Answer> {
 }
 
 /// Deletes one version, or all of them.
-pub(crate) async fn delete_email(api: &Api, call: Call) -> Result<Answer> {
+pub(crate) async fn delete<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("template-name");
     let version = version(&call)?;
     let deleted = api
         .store()
-        .delete_document::<EmailTemplate>(&call.tenant, name, version)
+        .delete_document::<T>(&call.tenant, name, version)
         .await?;
     deleted.ok_or_else(|| missing(&call))?;
     if api
         .store()
-        .document::<EmailTemplate>(&call.tenant, name, None)
+        .document::<T>(&call.tenant, name, None)
         .await?
         .is_none()
     {
-        tags::take(api, &call.tenant, &arn(&call.tenant, name)).await?;
+        tags::take(api, &call.tenant, &arn(&call.tenant, name, T::TYPE)).await?;
     }
     Answer::accepted(&call)
 }
 
 pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
     let page = call.page()?;
-    if let Some(kind) = call.query.get("template-type")
-        && template_type(kind)? != TemplateType::Email
-    {
-        // There can be none yet.
-        return Answer::json(&json!({ "Item": [] }));
-    }
+    let kind = call.query.get("template-type").filter(|kind| !kind.is_empty());
+    let kind = kind.map(template_type).transpose()?;
     let prefix = call.query.get("prefix");
-    let templates = api
-        .store()
-        .documents::<EmailTemplate>(&call.tenant, prefix, &page)
-        .await?;
+    let templates = api.store().templates(&call.tenant, kind, prefix, &page).await?;
     let arns: Vec<String> = templates
         .items
         .iter()
-        .map(|template| arn(&call.tenant, &template.id))
+        .map(|(kind, template)| arn(&call.tenant, &template.id, *kind))
         .collect();
     let mut tags = api.store().tags_of(&call.tenant, &arns).await?;
-    Answer::page(&templates.map(|template| {
-        let arn = arn(&call.tenant, &template.id);
-        TemplateSummary {
+    Answer::page(&templates.map(|(kind, template)| {
+        let arn = arn(&call.tenant, &template.id, kind);
+        SummaryResponse {
             tags: Some(tags.remove(&arn).unwrap_or_default()),
             arn: Some(arn),
-            ..TemplateSummary::new(template)
+            ..SummaryResponse::new(kind, template)
         }
     }))
 }
 
+impl SummaryResponse {
+    fn new(template_type: TemplateType, template: Versioned<TemplateSummary>) -> Self {
+        Self {
+            arn: None,
+            creation_date: template.creation_date,
+            last_modified_date: template.last_modified_date,
+            summary: template.document,
+            tags: None,
+            template_name: template.id,
+            template_type,
+            version: template.version.to_string(),
+        }
+    }
+}
+
 pub(crate) async fn list_versions(api: &Api, call: Call) -> Result<Answer> {
-    email_in_path(&call)?;
+    of_type!(
+        template_type(call.label("template-type"))?,
+        list_versions_of(api, call)
+    )
+}
+
+async fn list_versions_of<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("template-name");
     let versions = api
         .store()
-        .document_versions::<EmailTemplate>(&call.tenant, name, &call.page()?)
+        .document_summaries::<T, TemplateSummary>(&call.tenant, name, &call.page()?)
         .await?;
-    if versions.items.is_empty() {
-        let template = api.store().document::<EmailTemplate>(&call.tenant, name, None);
-        template.await?.ok_or_else(|| missing(&call))?;
+    if versions.items.is_empty() && !exists_as::<T>(api, &call.tenant, name, None).await? {
+        return Err(missing(&call).into());
     }
-    Answer::page(&versions.map(TemplateSummary::new))
+    Answer::page(&versions.map(|version| SummaryResponse::new(T::TYPE, version)))
 }
 
 pub(crate) async fn set_active_version(api: &Api, call: Call) -> Result<Answer> {
+    of_type!(
+        template_type(call.label("template-type"))?,
+        set_active_version_of(api, call)
+    )
+}
+
+async fn set_active_version_of<T: Template>(api: &Api, call: Call) -> Result<Answer> {
     /// `TemplateActiveVersionRequest`.
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct ActiveVersion {
         version: Option<String>,
     }
-    email_in_path(&call)?;
     let name = call.label("template-name");
     let ActiveVersion { version } = call.json()?;
-    let template: Option<Template> = api.store().document(&call.tenant, name, None).await?;
+    let template: Option<Versioned<T>> = api.store().document(&call.tenant, name, None).await?;
     let template = template.ok_or_else(|| missing(&call))?;
     let version = match version.as_deref() {
         None | Some("latest") => template.latest_version,
@@ -229,12 +260,32 @@ pub(crate) async fn set_active_version(api: &Api, call: Call) -> Result<Answer> 
     };
     if !api
         .store()
-        .set_active_version::<EmailTemplate>(&call.tenant, name, version)
+        .set_active_version::<T>(&call.tenant, name, version)
         .await?
     {
         return Err(Error::invalid("Version", format!("template {name} has no version {version}")).into());
     }
     Answer::accepted(&call)
+}
+
+/// Is there a template of that type and name, in that version or in any?
+pub(crate) async fn exists(
+    api: &Api,
+    tenant: &Tenant,
+    template_type: TemplateType,
+    name: &str,
+    version: Option<u32>,
+) -> Result<bool> {
+    of_type!(template_type, exists_as(api, tenant, name, version))
+}
+
+async fn exists_as<T: Template>(
+    api: &Api,
+    tenant: &Tenant,
+    name: &str,
+    version: Option<u32>,
+) -> Result<bool> {
+    Ok(api.store().document::<T>(tenant, name, version).await?.is_some())
 }
 
 /// The `version` of the query.
@@ -245,25 +296,10 @@ fn version(call: &Call) -> Result<Option<u32>, Error> {
         .transpose()
 }
 
-pub(crate) fn parse_version(version: &str, field: &str) -> Result<u32, Error> {
-    version
-        .parse()
-        .map_err(|_| Error::invalid(field, "must be the number of a version"))
-}
-
+/// As in ARNs, capitals and all: policies compare them letter by letter.
 fn template_type(name: &str) -> Result<TemplateType, Error> {
-    use TemplateType::{Email, InApp, Push, Sms, Voice};
-    [Email, Sms, Push, Voice, InApp]
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
+    TemplateType::parse(name)
         .ok_or_else(|| Error::invalid("template-type", "must be EMAIL, SMS, PUSH, VOICE or INAPP"))
-}
-
-fn email_in_path(call: &Call) -> Result<(), Error> {
-    match template_type(call.label("template-type"))? {
-        TemplateType::Email => Ok(()),
-        _ => Err(missing(call)),
-    }
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

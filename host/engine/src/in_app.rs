@@ -2,6 +2,7 @@
 //! endpoint is in. Caps, quiet time and the event are the client's to watch.
 
 use jiff::Timestamp;
+use pinion_domain as domain;
 use pinion_domain::app::ApplicationSettings;
 use pinion_domain::campaign::in_app::{InAppCampaign, InAppSchedule, is_in_app, status};
 use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Split, Variant, split};
@@ -9,12 +10,13 @@ use pinion_domain::endpoint::Endpoint;
 use pinion_domain::id::{CampaignId, EndpointId, TreatmentId};
 use pinion_domain::message::{InAppMessage, MessageConfiguration};
 use pinion_domain::segment::Truth;
-use pinion_domain::template::TemplateConfiguration;
+use pinion_domain::template::{InAppTemplate, TemplateConfiguration, TemplateType};
 use pinion_store::{AppRef, Versioned};
 use tracing::debug;
 
 use crate::audience::AudienceError;
-use crate::{Engine, Result};
+use crate::send::named_template;
+use crate::{Engine, Error, Result};
 
 /// The states in which a campaign may be shown; whether it runs is told by its schedule.
 const SHOWN: [&str; 2] = [
@@ -126,11 +128,24 @@ impl Engine {
     /// What the campaign says itself wins over its template, part by part.
     async fn in_app_content(
         &self,
-        _app: &AppRef,
+        app: &AppRef,
         message: Option<&MessageConfiguration>,
-        _templates: Option<&TemplateConfiguration>,
+        templates: Option<&TemplateConfiguration>,
     ) -> Result<Option<InAppMessage>> {
         let own = message.and_then(|message| message.in_app_message.clone());
-        Ok(own.map(InAppMessage::from))
+        let own = own.map(InAppMessage::from);
+        if templates.is_none_or(|templates| templates.named(TemplateType::InApp).is_none()) {
+            return Ok(own);
+        }
+        // Whose template is gone must not keep the other campaigns from being shown.
+        let template: Option<InAppTemplate> = match named_template(self.store(), app, templates).await {
+            Ok(template) => template,
+            Err(Error::Domain(domain::Error::Invalid { .. })) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(match (own, template) {
+            (own, Some(template)) => Some(own.unwrap_or_default().or(template.message())),
+            (own, None) => own,
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! Whether a campaign can be, as a whole: what it names exists, and its texts compile.
 
+use std::collections::BTreeMap;
+
 use pinion_domain::Error;
 use pinion_domain::campaign::{CampaignDocument, CustomDelivery, check as check_document};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::message::MessageConfiguration;
-use pinion_domain::template::{TemplateConfiguration, TemplateReference, TemplateType};
-use pinion_engine::render::EmailRenderer;
+use pinion_domain::template::{NamedTemplate, TemplateConfiguration, TemplateType};
+use pinion_engine::render::{EmailRenderer, PushRenderer, TemplateError, TextRenderer};
 use pinion_store::AppRef;
 
 use crate::error::Result;
@@ -66,16 +68,36 @@ async fn check_saying(api: &Api, app: &AppRef, saying: Saying<'_>, field: &str) 
     }
 }
 
+/// Every text compiles.
 fn check_message(message: &MessageConfiguration, field: &str) -> Result<(), Error> {
-    let Some(email) = &message.email_message else {
-        return Ok(());
-    };
-    EmailRenderer::of_campaign(email).map(drop).map_err(|error| {
+    let field = format!("{field}MessageConfiguration");
+    let wrong = |member: &str, error: &TemplateError| {
         Error::invalid(
-            format!("{field}MessageConfiguration.EmailMessage.{}", error.part),
+            format!("{field}.{member}.{}", error.part),
             format!("line {}: {}", error.line, error.message),
         )
-    })
+    };
+    if let Some(email) = &message.email_message {
+        EmailRenderer::of_campaign(email).map_err(|error| wrong("EmailMessage", &error))?;
+    }
+    if let Some(body) = message.sms_message.as_ref().and_then(|sms| sms.body.as_deref()) {
+        TextRenderer::new(body, BTreeMap::new()).map_err(|error| wrong("SMSMessage", &error))?;
+    }
+    let default = message.default_message.as_ref();
+    let pushes = [
+        ChannelType::Adm,
+        ChannelType::Apns,
+        ChannelType::Baidu,
+        ChannelType::Gcm,
+    ]
+    .into_iter()
+    .filter_map(|channel| Some((channel, message.push(channel)?)))
+    .chain(default.map(|message| (ChannelType::Push, ("DefaultMessage", message))));
+    for (channel, (member, message)) in pushes {
+        let push = message.to_push(&format!("{field}.{member}"))?;
+        PushRenderer::new(channel, &push, BTreeMap::new()).map_err(|error| wrong(member, &error))?;
+    }
+    Ok(())
 }
 
 async fn check_templates(
@@ -84,31 +106,20 @@ async fn check_templates(
     templates: &TemplateConfiguration,
     field: &str,
 ) -> Result<()> {
-    let TemplateConfiguration {
-        email_template,
-        push_template,
-        sms_template,
-        voice_template,
-        in_app_template,
-    } = templates;
-    for (member, kind, reference) in [
-        ("EmailTemplate", TemplateType::Email, email_template),
-        ("PushTemplate", TemplateType::Push, push_template),
-        ("SMSTemplate", TemplateType::Sms, sms_template),
-        ("VoiceTemplate", TemplateType::Voice, voice_template),
-        ("InAppTemplate", TemplateType::InApp, in_app_template),
-    ] {
-        let Some(TemplateReference { name, version }) = reference else {
-            continue;
-        };
-        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else {
+    for kind in TemplateType::ALL {
+        let Some(NamedTemplate {
+            member,
+            name,
+            version,
+        }) = templates.named(kind)
+        else {
             continue;
         };
         let field = format!("{field}TemplateConfiguration.{member}");
         let reference = Reference {
             kind,
             name,
-            version: version.as_deref(),
+            version,
             name_field: &format!("{field}.Name"),
             version_field: &format!("{field}.Version"),
         };

@@ -121,18 +121,6 @@ async fn bad_json_names_the_member() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so_in_awss_shape() {
-    let api = TestApi::new().await;
-    for operation in OPERATIONS.iter().filter(|operation| operation.handler.is_none()) {
-        let path = operation.path.replace(['{', '}'], "");
-        let request = api.signed(operation.method.as_str(), &path, Vec::new());
-        let (code, message) = api.send(request).await.error(501);
-        assert_eq!(code, "NotImplementedException");
-        assert_eq!(message, format!("{} is not supported yet", operation.name));
-    }
-}
-
-#[tokio::test]
 async fn every_operation_asks_for_a_signature() {
     let api = TestApi::new().await;
     for operation in OPERATIONS {

@@ -220,6 +220,51 @@ async fn a_voice_message_has_a_script_a_voice_and_a_language() {
 }
 
 #[tokio::test]
+async fn a_voice_template_brings_script_voice_and_defaults() {
+    let shop = Shop::open().await;
+    let template = json!({
+        "Body": "Hello {{name}}", "LanguageCode": "pl-PL", "VoiceId": "Ewa",
+        "DefaultSubstitutions": "{\"name\": \"friend\"}",
+    });
+    shop.api
+        .post("/v1/templates/greeting/voice", template)
+        .await
+        .json(201);
+    shop.send(json!({
+        "Addresses": {"+12065550100": {"ChannelType": "VOICE"}},
+        "MessageConfiguration": {"VoiceMessage": {"VoiceId": "Maja"}},
+        "TemplateConfiguration": {"VoiceTemplate": {"Name": "greeting"}},
+    }))
+    .await;
+    let sent = shop.sent(0);
+    assert_eq!(text(&sent), "Hello friend");
+    assert_eq!(
+        (meta(&sent, "voice-id"), meta(&sent, "language-code")),
+        (Some("Maja"), Some("pl-PL"))
+    );
+}
+
+#[tokio::test]
+async fn each_service_reads_its_part_of_a_push_template() {
+    let shop = Shop::open().await;
+    let template = json!({
+        "APNS": {"Title": "apple", "Sound": "chime"}, "Default": {"Title": "all", "Body": "b"},
+    });
+    shop.api.post("/v1/templates/news/push", template).await.json(201);
+    for (channel, before, title) in [("APNS_SANDBOX", 0, "apple"), ("ADM", 1, "all")] {
+        shop.send(json!({
+            "Addresses": {"token": {"ChannelType": channel}}, "MessageConfiguration": {},
+            "TemplateConfiguration": {"PushTemplate": {"Name": "news"}},
+        }))
+        .await;
+        let sent = shop.sent(before);
+        assert_eq!(sent.parts[0], Part::Subject(title.to_owned()), "{channel}");
+        let sound = &payload(&sent)["aps"]["sound"];
+        assert_eq!(*sound == json!("chime"), channel == "APNS_SANDBOX");
+    }
+}
+
+#[tokio::test]
 async fn overrides_are_rendered_and_cannot_begin_a_header() {
     let shop = Shop::open().await;
     let own = json!({

@@ -25,8 +25,10 @@ async fn a_template_gets_versions_and_one_of_them_serves() {
             .unwrap()
             .ends_with(":templates/welcome/EMAIL")
     );
-    let (code, _) = api.post(path, json!({ "Subject": "x" })).await.error(409);
-    assert_eq!(code, "ConflictException");
+    // The service model lists no conflict here.
+    let (code, message) = api.post(path, json!({ "Subject": "x" })).await.error(400);
+    assert_eq!(code, "BadRequestException");
+    assert!(message.contains("welcome exists already"), "{message}");
 
     let first = api.get(path).await.json(200);
     for (member, value) in [

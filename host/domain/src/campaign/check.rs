@@ -2,7 +2,7 @@
 //! its texts compile is looked at by those who can see it.
 
 use super::{CampaignDocument, in_app, schedule};
-use crate::message::{Message, MessageConfiguration};
+use crate::message::MessageConfiguration;
 use crate::template::TemplateConfiguration;
 use crate::{Error, Result};
 
@@ -110,7 +110,7 @@ fn check_message(message: &MessageConfiguration, field: &str) -> Result<()> {
         ("GCMMessage", &message.gcm_message),
     ] {
         if let Some(message) = message {
-            check_push(message, &format!("{field}.{member}"))?;
+            message.check(&format!("{field}.{member}"))?;
         }
     }
     let custom = message.custom_message.as_ref();
@@ -119,32 +119,6 @@ fn check_message(message: &MessageConfiguration, field: &str) -> Result<()> {
         return Err(Error::invalid(
             format!("{field}.CustomMessage.Data"),
             format!("has at most {LONGEST_DATA} bytes"),
-        ));
-    }
-    Ok(())
-}
-
-fn check_push(message: &Message, field: &str) -> Result<()> {
-    match message.action.as_deref() {
-        None | Some("OPEN_APP" | "DEEP_LINK") => {}
-        Some("URL") if message.url.as_deref().is_some_and(|url| !url.is_empty()) => {}
-        Some("URL") => {
-            return Err(Error::invalid(
-                format!("{field}.Url"),
-                "is required for the Action URL",
-            ));
-        }
-        Some(_) => {
-            return Err(Error::invalid(
-                format!("{field}.Action"),
-                "must be OPEN_APP, DEEP_LINK or URL",
-            ));
-        }
-    }
-    if message.time_to_live.is_some_and(|seconds| seconds < 0) {
-        return Err(Error::invalid(
-            format!("{field}.TimeToLive"),
-            "must not be negative",
         ));
     }
     Ok(())

@@ -1,8 +1,7 @@
 //! Whole e-mails: subject, HTML part, text part and headers.
 
-use pinion_domain::Error;
 use pinion_domain::message::CampaignEmail;
-use pinion_domain::template::{EmailTemplate, LONGEST_EMAIL_PART, MessageHeader};
+use pinion_domain::template::{EmailTemplate, MessageHeader};
 
 use super::context::{Defaults, Scope};
 use super::escape::Escape;
@@ -61,27 +60,6 @@ pub struct RenderedEmail {
     pub text: Option<String>,
     /// Names and values, one line each. No channel's own headers are among them.
     pub headers: Vec<(String, String)>,
-}
-
-/// Checks an e-mail template as it is written: every part compiles and is not too long, headers are
-/// harmless, the defaults are JSON. The error names the member and the line.
-pub fn check_template(template: &EmailTemplate) -> pinion_domain::Result<()> {
-    template.defaults()?;
-    let parts = [
-        ("Subject", &template.subject),
-        ("HtmlPart", &template.html_part),
-        ("TextPart", &template.text_part),
-    ];
-    for (member, part) in parts {
-        let length = part.as_ref().map_or(0, |part| part.chars().count());
-        if length > LONGEST_EMAIL_PART {
-            let problem = format!("has {length} characters, {LONGEST_EMAIL_PART} are allowed");
-            return Err(Error::invalid(member, problem));
-        }
-    }
-    EmailRenderer::new(template)
-        .map(drop)
-        .map_err(|error| Error::invalid(error.part, format!("line {}: {}", error.line, error.message)))
 }
 
 impl EmailRenderer {

@@ -16,6 +16,7 @@
 //!   the message, which is then counted as `RENDERING_FAILURE`;
 //! - a default substitution may be named by a path: `{"User.UserAttributes.FirstName": "friend"}`.
 
+mod check;
 mod context;
 mod data;
 mod email;
@@ -35,15 +36,17 @@ use pinion_domain::extension::personalizer::Personalized;
 use pinion_domain::id::MessageId;
 use pinion_domain::message::Substitutions;
 
+pub use check::CheckedTemplate;
 pub use context::ROOTS;
 pub use data::DataRenderer;
-pub use email::{EmailRenderer, RenderedEmail, check_template};
+pub use email::{EmailRenderer, RenderedEmail};
 pub use escape::Escape;
 pub use overrides::Overrides;
 pub use push::{PushFacts, PushRenderer, RenderedPush};
 pub use raw_mail::{RawMail, RawMailError};
 pub use template::{Template, unknown_roots, variables};
 pub use text::TextRenderer;
+pub(crate) use text::check_text;
 
 /// The longest text that a template may become, in bytes.
 pub const LONGEST_OUTPUT: usize = 10 * 1024 * 1024;

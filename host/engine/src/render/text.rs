@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use pinion_domain::channel::ChannelType;
+
 use super::context::{Defaults, Scope};
 use super::escape::Escape;
 use super::overrides::{Overrides, given};
 use super::template::Template;
 use super::{RenderError, RenderInput, TemplateError};
+
+/// Characters of an SMS and of a voice script (user guide, "Quotas").
+const LONGEST_SMS: usize = 1_600;
+const LONGEST_VOICE: usize = 10_000;
 
 /// A compiled SMS or voice script.
 #[derive(Debug)]
@@ -41,6 +47,25 @@ impl TextRenderer {
         };
         Ok(plain(&text))
     }
+}
+
+/// Whether a channel takes a rendered text; the error is a sentence.
+pub(crate) fn check_text(channel: ChannelType, text: &str) -> Result<(), String> {
+    let most = if channel == ChannelType::Voice {
+        LONGEST_VOICE
+    } else {
+        LONGEST_SMS
+    };
+    let length = text.chars().count();
+    if length > most {
+        return Err(format!(
+            "the text has {length} characters, at most {most} are allowed"
+        ));
+    }
+    if text.trim().is_empty() {
+        return Err("the text is empty".to_owned());
+    }
+    Ok(())
 }
 
 /// Lines end in `\n`, and there are no other control characters: some are commands to telephones.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pinion_domain::campaign::Variant;
 use pinion_domain::channel::ChannelType;
+use pinion_domain::clock::iso;
 use pinion_domain::delivery::{Reason, message_id};
 use pinion_domain::endpoint::Endpoint;
 use pinion_domain::extension::channel::{OutgoingMessage, Part};
@@ -20,8 +21,8 @@ use tracing::{debug, warn};
 
 use super::inputs;
 use super::outcome::HandedOver;
-use super::prepared::{Custom, Mail, PreparedRun, Route, Treatment};
-use crate::render::{PersonalizedRow, RenderInput};
+use super::prepared::{Custom, Mail, PreparedRun, Push, Route, Sms, Treatment};
+use crate::render::{Overrides, PersonalizedRow, PushFacts, RenderInput, check_text};
 use crate::tracking::{Stamp, Tracker, TrackingContext};
 use crate::{Engine, Result};
 
@@ -199,32 +200,48 @@ fn reachable(
         .treatments
         .get(usize::from(number))
         .ok_or(Reason::ChannelMismatch)?;
-    match treatment.way(channel_type) {
-        Way::None => Err(Reason::ChannelMismatch),
-        Way::Mail(mail) if mail.route.is_none() => Err(Reason::NoBinding),
-        Way::Mail(_) | Way::Custom(_) => Ok((endpoint, channel_type)),
+    let Some(way) = treatment.way(channel_type) else {
+        return Err(if treatment.disabled.contains(&channel_type) {
+            Reason::ChannelDisabled
+        } else {
+            Reason::ChannelMismatch
+        });
+    };
+    match way.route() {
+        None => Err(Reason::NoBinding),
+        Some(_) => Ok((endpoint, channel_type)),
     }
 }
 
 /// How a treatment reaches a channel type.
 enum Way<'a> {
-    None,
     Mail(&'a Mail),
+    Sms(&'a Sms),
+    Push(&'a Push),
     Custom(&'a Custom),
 }
 
-impl Treatment {
-    fn way(&self, channel_type: ChannelType) -> Way<'_> {
-        if let Some(custom) = self
-            .custom
-            .as_ref()
-            .filter(|custom| custom.types.contains(&channel_type))
-        {
-            return Way::Custom(custom);
+impl<'a> Way<'a> {
+    fn route(&self) -> Option<&'a Route> {
+        match self {
+            Self::Mail(mail) => mail.route.as_ref(),
+            Self::Sms(sms) => sms.route.as_ref(),
+            Self::Push(push) => push.route.as_ref(),
+            Self::Custom(custom) => Some(&custom.route),
         }
-        match &self.email {
-            Some(mail) if channel_type == ChannelType::Email => Way::Mail(mail),
-            _ => Way::None,
+    }
+}
+
+impl Treatment {
+    fn way(&self, channel_type: ChannelType) -> Option<Way<'_>> {
+        let custom = self.custom.as_ref();
+        if let Some(custom) = custom.filter(|custom| custom.types.contains(&channel_type)) {
+            return Some(Way::Custom(custom));
+        }
+        match channel_type {
+            ChannelType::Email => self.email.as_ref().map(Way::Mail),
+            ChannelType::Sms => self.sms.as_ref().map(Way::Sms),
+            channel_type => self.push.get(&channel_type).map(Way::Push),
         }
     }
 }
@@ -346,10 +363,22 @@ fn message<'a>(
         .treatments
         .get(usize::from(candidate.number))
         .ok_or("no such treatment")?;
-    let (route, parts, headers, from) = match treatment.way(candidate.channel_type) {
-        Way::None => return Err("no message for this channel".to_owned()),
+    let way = treatment.way(candidate.channel_type);
+    let way = way.ok_or("no message for this channel")?;
+    let route = way.route().ok_or("no binding serves this channel")?;
+    let mut outgoing = OutgoingMessage {
+        attempt: u32::from(candidate.recipient.attempts) + 1,
+        channel_type: candidate.channel_type,
+        address: candidate.address().to_owned(),
+        from: None,
+        reply_to: Vec::new(),
+        parts: Vec::new(),
+        headers: Vec::new(),
+        metadata: metadata(run, treatment, candidate, now),
+        delivery_id: delivery_id.clone(),
+    };
+    match way {
         Way::Mail(mail) => {
-            let route = mail.route.as_ref().ok_or("no binding serves e-mail")?;
             let context = tracker.map(|tracker| TrackingContext {
                 tracker,
                 stamp: Stamp::of_run(run.app.no, run.run_no, candidate.number, seq),
@@ -358,31 +387,55 @@ fn message<'a>(
                 .renderer
                 .render(&input, context.as_ref())
                 .map_err(|error| error.to_string())?;
-            let mut parts = vec![Part::Subject(rendered.subject)];
-            parts.extend(rendered.text.map(Part::Text));
-            parts.extend(rendered.html.map(Part::Html));
-            (route, parts, rendered.headers, mail.from.clone())
+            outgoing.parts.push(Part::Subject(rendered.subject));
+            outgoing.parts.extend(rendered.text.map(Part::Text));
+            outgoing.parts.extend(rendered.html.map(Part::Html));
+            outgoing.headers = rendered.headers;
+            outgoing.from.clone_from(&mail.from);
+        }
+        Way::Sms(sms) => {
+            let text = sms
+                .renderer
+                .render(&input, &Overrides::default())
+                .map_err(|error| error.to_string())?;
+            check_text(candidate.channel_type, &text)?;
+            outgoing.parts.push(Part::Text(text));
+            outgoing.from.clone_from(&sms.from);
+            outgoing.metadata.extend_from_slice(&sms.facts);
+        }
+        Way::Push(push) => {
+            let push = push
+                .renderer
+                .render(&input, &push_facts(run, treatment), &Overrides::default(), None)
+                .map_err(|error| error.to_string())?;
+            outgoing.parts.extend(push.title.map(Part::Subject));
+            outgoing.parts.extend(push.body.map(Part::Text));
+            outgoing.parts.push(Part::Json(push.payload));
+            outgoing.metadata.extend(push.metadata);
         }
         Way::Custom(custom) => {
             let data = custom
                 .renderer
                 .render(&input)
                 .map_err(|error| error.to_string())?;
-            (&custom.route, vec![Part::Json(data)], Vec::new(), None)
+            outgoing.parts.push(Part::Json(data));
+            outgoing.metadata.extend(custom_facts(run, &candidate.endpoint));
         }
-    };
-    let outgoing = OutgoingMessage {
-        attempt: u32::from(candidate.recipient.attempts) + 1,
-        channel_type: candidate.channel_type,
-        address: candidate.address().to_owned(),
-        from,
-        reply_to: Vec::new(),
-        parts,
-        headers,
-        metadata: metadata(run, treatment, candidate, now),
-        delivery_id,
-    };
+    }
     Ok((route, outgoing))
+}
+
+/// The ids by which Pinpoint's client SDKs report that a push was opened.
+fn push_facts(run: &PreparedRun, treatment: &Treatment) -> PushFacts {
+    let ids = [
+        ("campaign_id", run.snapshot.campaign.to_string()),
+        ("campaign_activity_id", run.run_id.to_string()),
+        ("treatment_id", treatment.id.clone()),
+    ];
+    PushFacts {
+        source: Some(("campaign", ids.into())),
+        ..PushFacts::default()
+    }
 }
 
 /// Facts about a message, under the names that the WIT documents.
@@ -392,25 +445,24 @@ fn metadata(
     candidate: &Candidate,
     now: Timestamp,
 ) -> Vec<(String, String)> {
-    let mut facts = vec![
+    vec![
         ("date".to_owned(), now.as_second().to_string()),
         ("application-id".to_owned(), run.app.id.to_string()),
         ("campaign-id".to_owned(), run.snapshot.campaign.to_string()),
         ("treatment-id".to_owned(), treatment.id.clone()),
         ("activity-id".to_owned(), run.run_id.to_string()),
         ("endpoint-id".to_owned(), candidate.endpoint.id.to_string()),
-    ];
-    if matches!(treatment.way(candidate.channel_type), Way::Custom(_)) {
-        // Custom channels get what Pinpoint's get: the whole endpoint.
-        let endpoint = candidate.endpoint.clone().response(&run.app.id);
-        facts.push((
-            "scheduled-time".to_owned(),
-            pinion_domain::clock::iso(run.scheduled),
-        ));
-        facts.push((
+    ]
+}
+
+/// Custom channels get what Pinpoint's get: the whole endpoint.
+fn custom_facts(run: &PreparedRun, endpoint: &Endpoint) -> [(String, String); 2] {
+    let endpoint = endpoint.clone().response(&run.app.id);
+    [
+        ("scheduled-time".to_owned(), iso(run.scheduled)),
+        (
             "endpoint".to_owned(),
             serde_json::to_string(&endpoint).unwrap_or_default(),
-        ));
-    }
-    facts
+        ),
+    ]
 }

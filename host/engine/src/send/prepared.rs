@@ -1,24 +1,22 @@
 //! A run made ready: its pinned documents compiled, its channels bound. Done once per run and node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pinion_domain as domain;
-use pinion_domain::campaign::{CampaignDocument, CustomDelivery, PluginReference};
-use pinion_domain::channel::{ChannelType, EmailChannelRequest};
+use pinion_domain::campaign::{CampaignDocument, PluginReference};
+use pinion_domain::channel::ChannelType;
 use pinion_domain::extension::{Binding, Caller, Channel, Grant, Personalizer};
 use pinion_domain::id::{RunId, SegmentId};
-use pinion_domain::message::MessageConfiguration;
-use pinion_domain::template::{EmailTemplate, TemplateConfiguration};
-use pinion_store::{AppRef, Run, Scope, Store};
+use pinion_store::{AppRef, Run};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::pinned::{PinnedMessage, PinnedSms};
 use super::snapshot::Snapshot;
 use crate::config::{Delivery, ServerBinding};
-use crate::render::{DataRenderer, EmailRenderer};
+use crate::render::{DataRenderer, EmailRenderer, PushRenderer, TemplateError, TextRenderer};
 use crate::{Engine, Error, Result};
 
 /// What a run uses, frozen when it starts.
@@ -34,109 +32,6 @@ pub struct Pins {
     pub messages: Vec<PinnedMessage>,
     /// The personalizer that is asked: its name and settings.
     pub personalizer: Option<(String, String)>,
-}
-
-/// What one treatment says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PinnedMessage {
-    /// The mail, from a template or from the campaign itself.
-    pub email: Option<EmailTemplate>,
-    /// Its sender.
-    pub from: Option<String>,
-    /// What a custom channel gets.
-    pub data: Option<String>,
-    /// Who delivers it.
-    pub delivery: Option<CustomDelivery>,
-}
-
-/// Freezes what a treatment says. Fails with a sentence for the campaign's owner.
-pub(crate) async fn prepare_message(
-    store: &Store,
-    app: &AppRef,
-    message: Option<&MessageConfiguration>,
-    templates: Option<&TemplateConfiguration>,
-    delivery: Option<&CustomDelivery>,
-) -> Result<PinnedMessage> {
-    let inline = message.and_then(|message| message.email_message.as_ref());
-    let reference = templates.and_then(|templates| templates.email_template.as_ref());
-    let mut email = match reference
-        .and_then(|reference| reference.name.as_deref().map(|name| (name, reference)))
-    {
-        None => None,
-        Some((name, reference)) => Some(find_template(store, app, name, reference.version.as_deref()).await?),
-    };
-    if let Some(inline) = inline {
-        // What the campaign says itself wins over the template, part by part.
-        let email = email.get_or_insert_default();
-        email.subject = inline.title.clone().or(email.subject.take());
-        email.html_part = inline.html_body.clone().or(email.html_part.take());
-        email.text_part = inline.body.clone().or(email.text_part.take());
-        email.headers = inline.headers.clone().or(email.headers.take());
-    }
-    if email.is_none()
-        && let Some(default) = message.and_then(|message| message.default_message.as_ref())
-        && default.body.is_some()
-    {
-        email = Some(EmailTemplate {
-            subject: default.title.clone(),
-            text_part: default.body.clone(),
-            ..EmailTemplate::default()
-        });
-    }
-    let mut from = inline.and_then(|inline| inline.from_address.clone());
-    if email.is_some() {
-        let channel = email_channel(store, app).await?;
-        from = from.or(Some(channel.from_address));
-    }
-    let data = message
-        .and_then(|message| message.custom_message.as_ref())
-        .and_then(|custom| custom.data.clone());
-    Ok(PinnedMessage {
-        email,
-        from,
-        data,
-        delivery: delivery.cloned(),
-    })
-}
-
-/// The application's e-mail channel, if it is enabled.
-pub(crate) async fn email_channel(store: &Store, app: &AppRef) -> Result<EmailChannelRequest> {
-    let disabled = || Error::CannotRun("the e-mail channel is not enabled for this application".to_owned());
-    let row = store
-        .channel(app, ChannelType::Email)
-        .await?
-        .ok_or_else(disabled)?;
-    let channel: EmailChannelRequest = serde_json::from_value(row.document)
-        .map_err(|error| Error::CannotRun(format!("the e-mail channel cannot be read: {error}")))?;
-    if channel.enabled == Some(false) {
-        Err(disabled())
-    } else {
-        Ok(channel)
-    }
-}
-
-/// A template's version, or the active one.
-pub(crate) async fn find_template(
-    store: &Store,
-    app: &AppRef,
-    name: &str,
-    version: Option<&str>,
-) -> Result<EmailTemplate> {
-    let version = match version {
-        None | Some("" | "active") => None,
-        Some(text) => Some(text.parse::<u32>().map_err(|_| {
-            domain::Error::invalid(
-                "TemplateConfiguration.EmailTemplate.Version",
-                "must be a version's number",
-            )
-        })?),
-    };
-    let found = store
-        .document::<EmailTemplate>(Scope::from(&app.tenant), name, version)
-        .await?;
-    Ok(found
-        .ok_or_else(|| Error::CannotRun(format!("the e-mail template {name} does not exist")))?
-        .document)
 }
 
 /// A run made ready.
@@ -157,13 +52,31 @@ pub(crate) struct PreparedRun {
 pub(super) struct Treatment {
     pub(super) id: String,
     pub(super) email: Option<Mail>,
+    pub(super) sms: Option<Sms>,
+    pub(super) push: BTreeMap<ChannelType, Push>,
     pub(super) custom: Option<Custom>,
+    /// Channel types that would have had a message, but are not enabled.
+    pub(super) disabled: BTreeSet<ChannelType>,
 }
 
+/// Without a route, no binding serves the channel; every recipient is told so.
 pub(super) struct Mail {
     pub(super) renderer: EmailRenderer,
     pub(super) from: Option<String>,
-    /// Absent: no binding serves e-mail; every recipient is told so.
+    pub(super) route: Option<Route>,
+}
+
+/// As [`Mail`].
+pub(super) struct Sms {
+    pub(super) renderer: TextRenderer,
+    pub(super) from: Option<String>,
+    pub(super) facts: Vec<(String, String)>,
+    pub(super) route: Option<Route>,
+}
+
+/// As [`Mail`].
+pub(super) struct Push {
+    pub(super) renderer: PushRenderer,
     pub(super) route: Option<Route>,
 }
 
@@ -258,24 +171,36 @@ impl Engine {
         let email = match &message.email {
             None => None,
             Some(template) => Some(Mail {
-                renderer: EmailRenderer::new(template).map_err(|error| {
-                    Error::CannotRun(format!("{}, line {}: {}", error.part, error.line, error.message))
-                })?,
+                renderer: EmailRenderer::new(template).map_err(|error| wrong("", &error))?,
                 from: message.from.clone(),
                 route: self.route(app, ChannelType::Email).await?,
             }),
         };
-        let custom = match &message.delivery {
+        let sms = match &message.sms {
             None => None,
-            Some(delivery) => Some(Custom {
-                renderer: DataRenderer::new(message.data.as_deref().unwrap_or_default()).map_err(
-                    |error| {
-                        Error::CannotRun(format!(
-                            "CustomMessage.Data, line {}: {}",
-                            error.line, error.message
-                        ))
-                    },
-                )?,
+            Some(PinnedSms {
+                body,
+                defaults,
+                from,
+                facts,
+            }) => Some(Sms {
+                renderer: TextRenderer::new(body, defaults.clone())
+                    .map_err(|error| wrong("SMSMessage.", &error))?,
+                from: from.clone(),
+                facts: facts.clone(),
+                route: self.route(app, ChannelType::Sms).await?,
+            }),
+        };
+        let mut push = BTreeMap::new();
+        for (channel_type, said) in &message.push {
+            let renderer = PushRenderer::new(*channel_type, said, message.push_defaults.clone())
+                .map_err(|error| wrong(&format!("{channel_type}: "), &error))?;
+            let route = self.route(app, *channel_type).await?;
+            push.insert(*channel_type, Push { renderer, route });
+        }
+        let custom = match (&message.delivery, &message.data) {
+            (Some(delivery), data) => Some(Custom {
+                renderer: data_renderer(data.as_deref().unwrap_or_default())?,
                 types: if delivery.endpoint_types.is_empty() {
                     vec![ChannelType::Custom]
                 } else {
@@ -283,8 +208,25 @@ impl Engine {
                 },
                 route: self.delivery_route(caller, &delivery.delivery_uri).await?,
             }),
+            // The server's own binding delivers.
+            (None, Some(data)) => match self.route(app, ChannelType::Custom).await? {
+                None => None,
+                Some(route) => Some(Custom {
+                    renderer: data_renderer(data)?,
+                    types: vec![ChannelType::Custom],
+                    route,
+                }),
+            },
+            (None, None) => None,
         };
-        Ok(Treatment { id, email, custom })
+        Ok(Treatment {
+            id,
+            email,
+            sms,
+            push,
+            custom,
+            disabled: message.disabled.clone(),
+        })
     }
 
     /// The server-wide binding of a channel type, ready to send; `None` without a binding.
@@ -355,6 +297,18 @@ fn webhook_binding(uri: &str) -> Result<Binding> {
         settings: serde_json::json!({ "url": uri }),
         grants: vec![grant],
     })
+}
+
+fn data_renderer(data: &str) -> Result<DataRenderer> {
+    DataRenderer::new(data).map_err(|error| wrong("", &error))
+}
+
+/// A text of the campaign that does not compile; `member` leads to its part.
+fn wrong(member: &str, error: &TemplateError) -> Error {
+    Error::CannotRun(format!(
+        "{member}{}, line {}: {}",
+        error.part, error.line, error.message
+    ))
 }
 
 /// Who calls plugins for this application.

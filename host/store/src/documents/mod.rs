@@ -15,7 +15,6 @@ use pinion_domain::page::{Page, PageRequest};
 use pinion_domain::quotas::Quotas;
 use pinion_domain::recommender::Recommender;
 use pinion_domain::segment::SegmentDocument;
-use pinion_domain::template::EmailTemplate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::FromRow;
@@ -25,6 +24,7 @@ use crate::writer::Tx;
 use crate::{AppRef, Error, Lane, Result, Store};
 
 mod changes;
+mod templates;
 
 /// What is stored in versions.
 pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -68,23 +68,6 @@ impl Document for CampaignDocument {
 impl Document for JourneyDocument {
     const KIND: &'static str = "journey";
     const NOUN: &'static str = "journey";
-}
-
-impl Document for EmailTemplate {
-    const KIND: &'static str = "email_template";
-    const NOUN: &'static str = "email template";
-
-    fn most(quotas: &Quotas) -> Option<Most> {
-        Some(Most {
-            count: quotas.templates,
-            kinds: &[Self::KIND],
-            nouns: "templates",
-        })
-    }
-
-    fn most_versions(quotas: &Quotas) -> Option<u32> {
-        Some(quotas.template_versions)
-    }
 }
 
 impl Document for EventStreamDocument {
@@ -489,6 +472,16 @@ impl Store {
         id: &str,
         page: &PageRequest,
     ) -> Result<Page<Versioned<D>>> {
+        self.document_summaries::<D, D>(scope, id, page).await
+    }
+
+    /// What `S` reads of all versions of a document, newest first.
+    pub async fn document_summaries<D: Document, S: DeserializeOwned>(
+        &self,
+        scope: impl Into<Scope<'_>>,
+        id: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<S>>> {
         let key = Key::new::<D>(scope.into(), id);
         let below = match page.after.as_deref() {
             None => i32::MAX,
@@ -604,7 +597,7 @@ fn decode<D: DeserializeOwned>(row: Row) -> Result<Versioned<D>> {
     })
 }
 
-fn decode_page<D: Document>(page: Page<Row>) -> Result<Page<Versioned<D>>> {
+fn decode_page<D: DeserializeOwned>(page: Page<Row>) -> Result<Page<Versioned<D>>> {
     Ok(Page {
         items: page.items.into_iter().map(decode).collect::<Result<_>>()?,
         next_token: page.next_token,

@@ -10,7 +10,7 @@ use pinion_domain::id::{JobId, SegmentId};
 use pinion_domain::job::{ExportJob, ExportJobRequest, ImportJob, ImportJobRequest, JobStatus};
 use pinion_domain::page::PageRequest;
 use pinion_domain::segment::SegmentDocument;
-use pinion_domain::template::EmailTemplate;
+use pinion_domain::template::{EmailTemplate, PushTemplate, SmsTemplate, TemplateSummary, TemplateType};
 use pinion_store::testing::{app, each_database, each_place, tenant};
 use pinion_store::{Error, Members, Options, StateChange, Store, Versioned, Write};
 
@@ -642,6 +642,67 @@ async fn members_come_back_as_they_were() {
         store.put_members(&app, &segment, 1, &members).await.unwrap();
         assert_eq!(store.members(&app, &segment, 1).await.unwrap(), Some(members));
         assert_eq!(store.members(&app, &segment, 2).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn templates_of_all_types_are_listed_together() {
+    each_database(async |store, clock| {
+        let tenant = tenant();
+        store
+            .create_document(&tenant, "a", template("1"), "", None)
+            .await
+            .unwrap();
+        let sms = SmsTemplate {
+            template_description: Some("a text".to_owned()),
+            ..SmsTemplate::default()
+        };
+        store.create_document(&tenant, "a", sms, "", None).await.unwrap();
+        clock.advance(SignedDuration::from_secs(1));
+        let push = PushTemplate::default();
+        store.create_document(&tenant, "b", push, "", None).await.unwrap();
+        let list = async |template_type, prefix, size| {
+            let (mut found, mut token) = (Vec::new(), None::<String>);
+            loop {
+                let request = page(size, token.as_deref());
+                let page = store
+                    .templates(&tenant, template_type, prefix, &request)
+                    .await
+                    .unwrap();
+                found.extend(page.items.into_iter().map(|(kind, found)| {
+                    (
+                        kind,
+                        found.id,
+                        found.document.template_description.unwrap_or_default(),
+                    )
+                }));
+                token = page.next_token;
+                if token.is_none() {
+                    return found;
+                }
+            }
+        };
+        let all = [
+            (TemplateType::Email, "a".to_owned(), String::new()),
+            (TemplateType::Sms, "a".to_owned(), "a text".to_owned()),
+            (TemplateType::Push, "b".to_owned(), String::new()),
+        ];
+        for size in [1, 2, 100] {
+            assert_eq!(list(None, None, size).await, all, "{size} a page");
+        }
+        assert_eq!(list(Some(TemplateType::Sms), None, 1).await, all[1..2]);
+        assert_eq!(list(None, Some("b"), 1).await, all[2..]);
+        assert_eq!(list(Some(TemplateType::Voice), None, 1).await, []);
+        let versions = store
+            .document_summaries::<SmsTemplate, TemplateSummary>(&tenant, "a", &page(10, None))
+            .await
+            .unwrap();
+        assert_eq!(versions.items.len(), 1);
+        assert_eq!(
+            versions.items[0].document.template_description.as_deref(),
+            Some("a text")
+        );
     })
     .await;
 }

@@ -17,15 +17,12 @@ use super::super::prepared::Route;
 use super::recipients::{Key, Recipient, Recipients};
 use super::said::{Said, Words};
 use super::{DirectResults, Refusal};
-use crate::render::{Overrides, PushFacts, PushRenderer, RenderInput, Template, TemplateError};
+use crate::render::{Overrides, PushFacts, PushRenderer, RenderInput, Template, TemplateError, check_text};
 use crate::tracking::{Stamp, Tracker, TrackingContext};
 use crate::{Engine, Error, Result};
 
 /// Bytes of all raw mails of an order together: each recipient's is a copy in memory.
 const LARGEST_RAW: usize = 64 * 1_024 * 1_024;
-/// Characters of an SMS and of a voice script (user guide, "Quotas").
-const LONGEST_SMS: usize = 1_600;
-const LONGEST_VOICE: usize = 10_000;
 
 /// How a channel of an application is reached.
 #[derive(Clone)]
@@ -474,7 +471,7 @@ impl Maker<'_> {
                 let text = renderer
                     .render(&input, &own.overrides)
                     .map_err(|error| error.to_string())?;
-                check_length(recipient.channel_type, &text)?;
+                check_text(recipient.channel_type, &text)?;
                 content.parts.push(Part::Text(text));
             }
             Words::Fixed(text) => content.parts.push(Part::Text(text.clone())),
@@ -522,22 +519,4 @@ impl Maker<'_> {
         }
         metadata
     }
-}
-
-fn check_length(channel: ChannelType, text: &str) -> std::result::Result<(), String> {
-    let most = if channel == ChannelType::Voice {
-        LONGEST_VOICE
-    } else {
-        LONGEST_SMS
-    };
-    let length = text.chars().count();
-    if length > most {
-        return Err(format!(
-            "the text has {length} characters, at most {most} are allowed"
-        ));
-    }
-    if text.trim().is_empty() {
-        return Err("the text is empty".to_owned());
-    }
-    Ok(())
 }

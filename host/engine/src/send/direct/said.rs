@@ -11,10 +11,13 @@ use pinion_domain::message::{
     DirectMessageConfiguration, EmailMessage, PushMessage, SimpleEmailPart, SmsMessage, Substitutions,
     VoiceMessage,
 };
-use pinion_domain::template::{EmailTemplate, TemplateConfiguration, TemplateReference};
-use pinion_store::AppRef;
+use pinion_domain::template::{
+    EmailTemplate, PushTemplate, SmsTemplate, TemplateConfiguration, TemplateDocument, TemplateType,
+    VoiceTemplate, defaults,
+};
+use pinion_store::{AppRef, Document};
 
-use super::super::prepared::find_template;
+use super::super::pinned::named_template;
 use super::Refusal;
 use super::make::Way;
 use crate::render::{DataRenderer, EmailRenderer, PushRenderer, RawMail, TemplateError, TextRenderer};
@@ -97,24 +100,13 @@ impl Engine {
         channels: &BTreeSet<ChannelType>,
         ways: &Ways,
     ) -> Result<BTreeMap<ChannelType, Said>> {
-        // Templates of other types cannot be made yet, so none can be named.
-        for (member, reference) in [
-            ("PushTemplate", &templates.push_template),
-            ("SMSTemplate", &templates.sms_template),
-            ("VoiceTemplate", &templates.voice_template),
-        ] {
-            if let Some((name, _)) = named(reference.as_ref()) {
-                let field = format!("TemplateConfiguration.{member}.Name");
-                return Err(domain::Error::invalid(field, format!("there is no template {name}")).into());
-            }
-        }
         let sources = Sources {
             engine: self,
             app,
             configuration,
             templates,
         };
-        if templates.in_app_template.is_some() {
+        if templates.named(TemplateType::InApp).is_some() {
             let problem = "in-app messages are fetched by clients, not sent";
             return Err(domain::Error::invalid("TemplateConfiguration.InAppTemplate", problem).into());
         }
@@ -150,6 +142,10 @@ impl Sources<'_> {
         self.configuration.default_message.as_ref()?.body.as_ref()
     }
 
+    async fn template<T: TemplateDocument + Document>(&self) -> Result<Option<T>> {
+        named_template(self.engine.store(), self.app, Some(self.templates)).await
+    }
+
     async fn mail(&self, channel_from: Option<String>) -> Result<Option<Said>> {
         let own = self.configuration.email_message.as_ref();
         let message = own.cloned().unwrap_or_default();
@@ -172,12 +168,7 @@ impl Sources<'_> {
             })?;
             return Ok(Some(said(Words::Raw(mail))));
         }
-        let mut template = match named(self.templates.email_template.as_ref()) {
-            Some((name, version)) => find_template(self.engine.store(), self.app, name, version)
-                .await
-                .map_err(|error| template_error(error, "EmailTemplate"))?,
-            None => EmailTemplate::default(),
-        };
+        let mut template: EmailTemplate = self.template().await?.unwrap_or_default();
         self.overlay(&mut template, &message);
         if template.subject.is_none() && template.html_part.is_none() && template.text_part.is_none() {
             return nothing(own.is_some(), "EmailMessage", "SimpleEmail, Body or a template");
@@ -223,11 +214,13 @@ impl Sources<'_> {
             substitutions,
             template_id,
         } = message;
-        let Some(body) = body.or(self.default_body().cloned()) else {
+        let template: SmsTemplate = self.template().await?.unwrap_or_default();
+        let Some(body) = body.or(template.body).or(self.default_body().cloned()) else {
             return nothing(own.is_some(), "SMSMessage", "Body or a template");
         };
+        let defaults = defaults(template.default_substitutions.as_deref())?;
         let renderer =
-            TextRenderer::new(&body, BTreeMap::new()).map_err(|error| wrong(&error, "SMSMessage.Body"))?;
+            TextRenderer::new(&body, defaults).map_err(|error| wrong(&error, "SMSMessage.Body"))?;
         let from = origination_number.clone().or(sender_id.clone()).or(channel_from);
         Ok(Some(
             Said::new(ChannelType::Sms, Words::Text(renderer))
@@ -252,11 +245,15 @@ impl Sources<'_> {
             substitutions,
             voice_id,
         } = own.cloned().unwrap_or_default();
-        let Some(body) = body.or(self.default_body().cloned()) else {
+        let template: VoiceTemplate = self.template().await?.unwrap_or_default();
+        let language_code = language_code.or(template.language_code);
+        let voice_id = voice_id.or(template.voice_id);
+        let Some(body) = body.or(template.body).or(self.default_body().cloned()) else {
             return nothing(own.is_some(), "VoiceMessage", "Body or a template");
         };
+        let defaults = defaults(template.default_substitutions.as_deref())?;
         let renderer =
-            TextRenderer::new(&body, BTreeMap::new()).map_err(|error| wrong(&error, "VoiceMessage.Body"))?;
+            TextRenderer::new(&body, defaults).map_err(|error| wrong(&error, "VoiceMessage.Body"))?;
         Ok(Some(
             Said::new(ChannelType::Voice, Words::Text(renderer))
                 .from(origination_number)
@@ -268,7 +265,9 @@ impl Sources<'_> {
 
     async fn push(&self, channel: ChannelType) -> Result<Option<Said>> {
         let own = self.configuration.push(channel);
-        let mut message = own.cloned().unwrap_or_default();
+        let template: PushTemplate = self.template().await?.unwrap_or_default();
+        let part = template.part(channel).cloned().unwrap_or_default();
+        let mut message = own.cloned().unwrap_or_default().or(part);
         if message.body.is_none() && message.raw_content.is_none() && message.silent_push != Some(true) {
             message.body = self.default_body().cloned();
         }
@@ -279,7 +278,8 @@ impl Sources<'_> {
                 "Body, Title or RawContent",
             );
         }
-        self.pushed(channel, &message, BTreeMap::new()).map(Some)
+        let defaults = defaults(template.default_substitutions.as_deref())?;
+        self.pushed(channel, &message, defaults).map(Some)
     }
 
     fn pushed(
@@ -332,11 +332,6 @@ fn member(channel: ChannelType, configuration: &DirectMessageConfiguration) -> &
     }
 }
 
-fn named(reference: Option<&TemplateReference>) -> Option<(&str, Option<&str>)> {
-    let reference = reference?;
-    Some((reference.name.as_deref()?, reference.version.as_deref()))
-}
-
 /// A message that is there and empty is a mistake; none at all only means that this channel gets none.
 fn nothing(is_there: bool, member: &str, what: &str) -> Result<Option<Said>> {
     if !is_there {
@@ -349,14 +344,4 @@ fn nothing(is_there: bool, member: &str, what: &str) -> Result<Option<Said>> {
 fn wrong(error: &TemplateError, member: &str) -> Error {
     let problem = format!("line {}: {}", error.line, error.message);
     domain::Error::invalid(format!("MessageConfiguration.{member}"), problem).into()
-}
-
-/// What a campaign's owner is told later, a direct caller is told at once.
-fn template_error(error: Error, member: &str) -> Error {
-    match error {
-        Error::CannotRun(sentence) => {
-            domain::Error::invalid(format!("TemplateConfiguration.{member}"), sentence).into()
-        }
-        error => error,
-    }
 }
