@@ -1,11 +1,15 @@
 """The real server on ports of its own, and the clients that talk to it."""
 
+import base64
+import functools
+import http.server
 import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -17,6 +21,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
@@ -50,6 +57,45 @@ def wait_for_job(read):
     return wait_for(finished, "the job to end")
 
 
+class IdentityProvider:
+    """Signs tokens of OpenID Connect. Its public keys are in a file."""
+
+    def __init__(self, algorithm, folder):
+        self.algorithm = algorithm
+        self.name = f"login.example.com/{algorithm}"
+        numbers = {"kid": "1", "use": "sig", "alg": algorithm}
+        if algorithm == "RS256":
+            self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            public = self.key.public_key().public_numbers()
+            numbers |= {"kty": "RSA", "n": b64(public.n.to_bytes(256, "big")), "e": b64(public.e.to_bytes(3, "big"))}
+        else:
+            self.key = ec.generate_private_key(ec.SECP256R1())
+            public = self.key.public_key().public_numbers()
+            x, y = (b64(number.to_bytes(32, "big")) for number in (public.x, public.y))
+            numbers |= {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+        self.file = folder / f"{algorithm}.json"
+        self.file.write_text(json.dumps({"keys": [numbers]}))
+
+    def setting(self, keys):
+        return f'{{ issuer = "https://{self.name}", audiences = ["pinion"], {keys} }}'
+
+    def token(self, **claims):
+        now = int(time.time())
+        claims = {"iss": f"https://{self.name}", "aud": "pinion", "iat": now, "exp": now + 300, **claims}
+        header = {"alg": self.algorithm, "typ": "JWT", "kid": "1"}
+        signed = ".".join(b64(json.dumps(part).encode()) for part in (header, claims))
+        if self.algorithm == "RS256":
+            signature = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        else:
+            r, s = decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+            signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return f"{signed}.{b64(signature)}"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 class Server:
     """`pinion serve` on a data folder, with the outbox as sink of mail, texts, pushes and custom messages."""
 
@@ -60,6 +106,15 @@ class Server:
         self.imports.mkdir()
         self.log = folder / "server.log"
         port, smtp = free_port(), free_port()
+        keys = folder / "keys"
+        keys.mkdir()
+        self.identity = {algorithm: IdentityProvider(algorithm, keys) for algorithm in ("RS256", "ES256")}
+        # One provider's keys are fetched, the other's read.
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=keys)
+        self.keys = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.keys.serve_forever, daemon=True).start()
+        fetched = f'jwks_url = "http://127.0.0.1:{self.keys.server_port}/RS256.json"'
+        read = f'jwks_file = "{keys / "ES256.json"}"'
         self.url = f"http://127.0.0.1:{port}"
         settings = {
             "OUTBOX__SMTP_LISTEN": f"127.0.0.1:{smtp}",
@@ -79,6 +134,7 @@ class Server:
             "ENGINE__RETRY_FIRST_SECONDS": "0.2",
             # Each test makes an application of its own.
             "QUOTAS__APPS": "10000",
+            "ACCESS__OIDC": f"[{self.identity['RS256'].setting(fetched)}, {self.identity['ES256'].setting(read)}]",
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.environment.update({f"PINION_{name}": value for name, value in settings.items()})
@@ -109,17 +165,39 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def iam(self, *arguments):
+        """`pinion iam` on the data folder: the command goes through the running server."""
+        return self.pinion("iam", *arguments, "--data", self.data)
+
+    def create_user(self, name, *statements):
+        """A user with one policy, and its key."""
+        self.iam("user", "create", name)
+        self.put_policy(f"user/{name}", *statements)
+        lines = self.iam("key", "create", name).splitlines()
+        found = dict(line.split("=", 1) for line in lines if "=" in line)
+        return {"AccessKeyId": found["AWS_ACCESS_KEY_ID"], "SecretAccessKey": found["AWS_SECRET_ACCESS_KEY"]}
+
+    def put_policy(self, holder, *statements):
+        self.iam("inline", "put", holder, "test", self.document({"Version": "2012-10-17", "Statement": list(statements)}))
+
+    def document(self, value):
+        """A file with a JSON document."""
+        file = self.data.parent / f"document-{time.monotonic_ns()}.json"
+        file.write_text(json.dumps(value))
+        return file
+
     def create_key(self, *arguments):
         return json.loads(self.pinion("key", "create", "--data", self.data, "--json", *arguments))
 
-    def client(self, key=None, region=REGION, **config):
+    def client(self, key=None, region=REGION, service="pinpoint", **config):
         key = key or self.key
         return boto3.client(
-            "pinpoint",
+            service,
             endpoint_url=self.url,
             region_name=region,
             aws_access_key_id=key["AccessKeyId"],
             aws_secret_access_key=key["SecretAccessKey"],
+            aws_session_token=key.get("SessionToken"),
             config=Config(retries={"max_attempts": 0}, **config),
         )
 
@@ -143,6 +221,7 @@ class Server:
 
     def stop(self):
         """SIGTERM drains, and the server ends with 0."""
+        self.keys.shutdown()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=60) == 0, self.log.read_text()
 

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use pinion_api::sts::{KeySource, Provider};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::extension::Grant;
+use pinion_domain::iam::Network;
 use pinion_domain::quotas::Quotas;
 use pinion_engine::config::{Delivery, ServerBinding};
 use serde::Deserialize;
@@ -79,6 +81,19 @@ pub struct Http {
     pub tls_key: Option<PathBuf>,
     /// A second address for metrics and console alone.
     pub admin_listen: Option<String>,
+    /// Addresses and networks of proxies that are believed when `X-Forwarded-For` says whom a request is from.
+    pub trusted_proxies: Vec<String>,
+}
+
+impl Http {
+    /// The proxies that are believed.
+    pub fn trusted_proxies(&self) -> Result<Vec<Network>> {
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|error| anyhow!("http.trusted_proxies: {error}"))
+        };
+        self.trusted_proxies.iter().map(parse).collect()
+    }
 }
 
 /// `[bindings.TYPE]`
@@ -154,6 +169,51 @@ pub struct EngineSection {
 pub struct Access {
     /// Regions that requests may be signed for; empty means any.
     pub regions: Vec<String>,
+    /// OpenID Connect providers whose tokens `AssumeRoleWithWebIdentity` takes.
+    pub oidc: Vec<Oidc>,
+}
+
+/// `[[access.oidc]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// As tokens name it: `https://login.example.com`.
+    pub issuer: String,
+    /// For whom tokens must be; one of them is enough.
+    pub audiences: Vec<String>,
+    /// Where its public keys are.
+    #[serde(default)]
+    pub jwks_url: Option<Url>,
+    /// A file that holds them.
+    #[serde(default)]
+    pub jwks_file: Option<PathBuf>,
+}
+
+impl Access {
+    /// The providers that are believed.
+    pub fn providers(&self) -> Result<Vec<Provider>> {
+        let mut providers: Vec<Provider> = Vec::new();
+        for oidc in &self.oidc {
+            let issuer = &oidc.issuer;
+            let keys = match (&oidc.jwks_url, &oidc.jwks_file) {
+                (Some(url), None) if matches!(url.scheme(), "https" | "http") => KeySource::Url(url.clone()),
+                (None, Some(file)) => KeySource::File(file.clone()),
+                _ => bail!("access.oidc {issuer}: needs jwks_url, an https URL, or jwks_file"),
+            };
+            if oidc.audiences.is_empty() {
+                bail!("access.oidc {issuer}: audiences must say for whom its tokens are");
+            }
+            if providers.iter().any(|other| other.issuer == *issuer) {
+                bail!("access.oidc {issuer}: is there twice");
+            }
+            providers.push(Provider {
+                issuer: issuer.clone(),
+                audiences: oidc.audiences.clone(),
+                keys,
+            });
+        }
+        Ok(providers)
+    }
 }
 
 /// `[log]`
@@ -193,6 +253,8 @@ impl Config {
         }
         let config: Self = table.try_into().map_err(|error| anyhow!("settings: {error}"))?;
         config.bindings()?;
+        config.http.trusted_proxies()?;
+        config.access.providers()?;
         Ok(config)
     }
 
@@ -326,5 +388,35 @@ mod tests {
         assert!(error.contains("htpt"), "{error}");
         assert!(load("", &[("PINION_BINDINGS__PIGEON__PLUGIN", "x")]).is_err());
         assert!(load("", &[("PINION_BINDINGS__SMS__PLUGIN", "x")]).is_ok());
+    }
+
+    #[test]
+    fn proxies_and_providers_are_checked() {
+        let provider = |keys: &str| {
+            format!("[[access.oidc]]\nissuer = \"https://a.test\"\naudiences = [\"x\"]\n{keys}\n")
+        };
+        let good = provider("jwks_file = \"keys.json\"");
+        let config = load(&good, &[("PINION_HTTP__TRUSTED_PROXIES", r#"["10.0.0.0/8"]"#)]).unwrap();
+        assert_eq!(
+            config.access.providers().unwrap()[0].keys,
+            KeySource::File("keys.json".into())
+        );
+        assert_eq!(config.http.trusted_proxies().unwrap().len(), 1);
+        for (file, expected) in [
+            (provider(""), "needs jwks_url"),
+            (provider("jwks_url = \"ftp://a.test\""), "needs jwks_url"),
+            (
+                provider("jwks_url = \"https://a.test\"\njwks_file = \"x\""),
+                "needs jwks_url",
+            ),
+            (format!("{good}{good}"), "is there twice"),
+            (
+                "[http]\ntrusted_proxies = [\"10.0.0.0/99\"]\n".to_owned(),
+                "http.trusted_proxies",
+            ),
+        ] {
+            let error = load(&file, &[]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`config`] | one TOML file, every key also as environment variable |
 //! | [`wiring`] | builds the parts in order |
-//! | [`serve`] | listens, serves, drains |
+//! | [`serve`] | starts everything, and stops it in order |
+//! | `listen` | connections, TLS, whom they come from, draining |
+//! | `http_client` | requests of our own: of commands, and for keys of identity providers |
 //! | [`report`] | the console's reports, read from the store |
 //! | [`telemetry`] | logs and metrics |
 //! | [`cli`], `commands` | the command line |
@@ -12,6 +14,8 @@
 pub mod cli;
 mod commands;
 pub mod config;
+mod http_client;
+mod listen;
 pub mod report;
 pub mod serve;
 pub mod telemetry;

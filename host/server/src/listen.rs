@@ -1,7 +1,7 @@
 //! Connections: taking them, TLS, whom they come from, and draining at the end.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,8 +30,8 @@ pub const SOCKET: &str = "pinion.sock";
 pub(crate) enum Listener {
     /// A port, with TLS or without.
     Port(TcpListener, Option<TlsAcceptor>),
-    /// A socket in the file system: whoever may open it is on this machine.
-    Socket(UnixListener),
+    /// A socket in the file system: whoever may open it is on this machine. It goes with the listener.
+    Socket(UnixListener, PathBuf),
 }
 
 enum Stream {
@@ -53,11 +53,19 @@ impl Listener {
             }),
         };
         match bound {
-            Ok(listener) => Some(Self::Socket(listener)),
+            Ok(listener) => Some(Self::Socket(listener, path)),
             Err(error) => {
                 warn!(%error, path = %path.display(), "commands will not reach this server by its folder");
                 None
             }
+        }
+    }
+
+    fn close(self) {
+        if let Self::Socket(_, path) = &self
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            warn!(%error, path = %path.display(), "the socket stays behind");
         }
     }
 
@@ -67,7 +75,7 @@ impl Listener {
                 let (stream, address) = listener.accept().await?;
                 Stream::Port(stream, address.ip())
             }
-            Self::Socket(listener) => Stream::Socket(listener.accept().await?.0),
+            Self::Socket(listener, _) => Stream::Socket(listener.accept().await?.0),
         })
     }
 }
@@ -84,7 +92,7 @@ pub(crate) fn spawn(
         let mut connections = tokio::task::JoinSet::new();
         let tls = match &listener {
             Listener::Port(_, tls) => tls.clone(),
-            Listener::Socket(_) => None,
+            Listener::Socket(..) => None,
         };
         let service = Service { router, trusted };
         loop {
@@ -104,7 +112,7 @@ pub(crate) fn spawn(
             let served = serve_connection(stream, service.clone(), tls.clone(), graceful.watcher());
             connections.spawn(served);
         }
-        drop(listener);
+        listener.close();
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
             warn!("some requests were still open and are cut off");
         }
@@ -205,12 +213,33 @@ mod tests {
     fn only_trusted_proxies_say_whom_a_request_is_from() {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
         for (direct, secure, forwarded, scheme, expected, secured) in [
-            ("203.0.113.1", false, "198.51.100.7", "https", "203.0.113.1", false),
+            (
+                "203.0.113.1",
+                false,
+                "198.51.100.7",
+                "https",
+                "203.0.113.1",
+                false,
+            ),
             ("10.0.0.1", false, "198.51.100.7", "https", "198.51.100.7", true),
             ("10.0.0.1", true, "198.51.100.7", "http", "198.51.100.7", false),
-            ("::1", false, "6.6.6.6, 198.51.100.7, 10.2.3.4", "", "198.51.100.7", false),
+            (
+                "::1",
+                false,
+                "6.6.6.6, 198.51.100.7, 10.2.3.4",
+                "",
+                "198.51.100.7",
+                false,
+            ),
             ("10.0.0.1", true, "", "", "10.0.0.1", true),
-            ("10.0.0.1", false, "198.51.100.7, nonsense", "http, https", "10.0.0.1", true),
+            (
+                "10.0.0.1",
+                false,
+                "198.51.100.7, nonsense",
+                "http, https",
+                "10.0.0.1",
+                true,
+            ),
             ("10.0.0.1", false, "10.9.9.9", "", "10.9.9.9", false),
         ] {
             let mut headers = HeaderMap::new();
@@ -227,7 +256,11 @@ mod tests {
                 peer: Some(expected.parse().unwrap()),
                 secure: secured,
             };
-            assert_eq!(behind_proxies(direct, &headers, &trusted), expected, "{direct:?} {headers:?}");
+            assert_eq!(
+                behind_proxies(direct, &headers, &trusted),
+                expected,
+                "{direct:?} {headers:?}"
+            );
         }
     }
 }

@@ -1,43 +1,32 @@
-//! Listens, serves, and drains at the end.
+//! Starts everything, and stops it in order.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use http::StatusCode;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use metrics_exporter_prometheus::PrometheusHandle;
-use pinion_api::Api;
-use pinion_api::auth::sigv4::Rules;
 use pinion_console::outbox::{Outbox, OutboxConfig};
 use pinion_console::session::Sessions;
 use pinion_engine::Engine;
 use pinion_store::Store;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use url::Url;
 
 use crate::config::Config;
+use crate::listen::{Listener, spawn};
 use crate::report::StoreReports;
 use crate::wiring;
-
-/// How long open requests may take once the server stops.
-const DRAIN: Duration = Duration::from_secs(30);
-/// A client that has not said its request's head by then is let go.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server that runs.
 pub struct Running {
@@ -106,14 +95,7 @@ pub async fn start(
             Some(outbox)
         }
     };
-    let regions = (!config.access.regions.is_empty()).then(|| config.access.regions.clone());
-    let api = Arc::new(Api::new(
-        engine.clone(),
-        Rules {
-            regions,
-            ..Rules::default()
-        },
-    ));
+    let api = Arc::new(wiring::api(&config, &engine)?);
     let sessions = Sessions::new(store.derived_key(wiring::CONSOLE_KEY), Arc::clone(store.clock()));
     let sessions = Arc::new(sessions.over_https(tls.is_some()));
     let reports = Arc::new(StoreReports(store.clone()));
@@ -123,20 +105,22 @@ pub async fn start(
     let api = pinion_api::router(api);
 
     let stop = CancellationToken::new();
+    let trusted = config.http.trusted_proxies()?;
+    let listen = |listener, router| spawn(listener, router, trusted.clone(), stop.clone());
     let mut listeners = Vec::new();
+    if let Some(socket) = Listener::socket(folder) {
+        listeners.push(listen(socket, api.clone()));
+    }
+    let listener = Listener::Port(listener, tls);
     match &config.http.admin_listen {
-        None => listeners.push(spawn(listener, public.merge(admin).merge(api), tls, stop.clone())),
+        None => listeners.push(listen(listener, public.merge(admin).merge(api))),
         Some(address) => {
             let second = TcpListener::bind(address)
                 .await
                 .with_context(|| format!("http.admin_listen {address}"))?;
-            listeners.push(spawn(listener, public.merge(api), tls, stop.clone()));
-            listeners.push(spawn(
-                second,
-                admin.merge(health_routes(&store)),
-                None,
-                stop.clone(),
-            ));
+            listeners.push(listen(listener, public.merge(api)));
+            let admin = admin.merge(health_routes(&store));
+            listeners.push(listen(Listener::Port(second, None), admin));
         }
     }
     engine.start().await?;
@@ -165,7 +149,8 @@ fn public_url(config: &Config, address: SocketAddr, tls: bool) -> Result<Option<
     Ok(None)
 }
 
-fn tls(config: &Config) -> Result<Option<TlsAcceptor>> {
+/// TLS as the settings want it.
+pub(crate) fn tls(config: &Config) -> Result<Option<TlsAcceptor>> {
     let (cert, key) = match (&config.http.tls_cert, &config.http.tls_key) {
         (None, None) => return Ok(None),
         (Some(cert), Some(key)) => (cert, key),
@@ -216,80 +201,4 @@ fn admin_routes(store: &Store, metrics: PrometheusHandle) -> Router {
             )
         }),
     )
-}
-
-fn spawn(
-    listener: TcpListener,
-    router: Router,
-    tls: Option<TlsAcceptor>,
-    stop: CancellationToken,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let graceful = GracefulShutdown::new();
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            let stream = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(error) => {
-                        // Out of file descriptors: those that are served give theirs back.
-                        warn!(%error, "a connection could not be taken");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        continue;
-                    }
-                },
-                Some(_) = connections.join_next() => continue,
-            };
-            connections.spawn(serve_connection(
-                stream,
-                router.clone(),
-                tls.clone(),
-                graceful.watcher(),
-            ));
-        }
-        drop(listener);
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-            warn!("some requests were still open and are cut off");
-        }
-        connections.shutdown().await;
-    })
-}
-
-async fn serve_connection(
-    stream: TcpStream,
-    router: Router,
-    tls: Option<TlsAcceptor>,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    // Answers are small: waiting for more to send would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "TCP_NODELAY was refused");
-    }
-    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        router.clone().oneshot(request.map(axum::body::Body::new))
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(hyper_util::rt::TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(hyper_util::rt::TokioTimer::new());
-    let served = match tls {
-        None => {
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            watcher.watch(connection.into_owned()).await
-        }
-        Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => {
-                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                watcher.watch(connection.into_owned()).await
-            }
-            Ok(Err(error)) => return debug!(%error, "TLS was not agreed on"),
-            Err(_) => return debug!("TLS was not agreed on in time"),
-        },
-    };
-    if let Err(error) = served {
-        debug!(error, "a connection ended early");
-    }
 }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use pinion_api::Api;
+use pinion_api::auth::sigv4::Rules;
+use pinion_api::sts::Providers;
 use pinion_domain::clock::{Clock, SystemClock};
 use pinion_domain::extension::Plugins as _;
 use pinion_engine::Engine;
@@ -18,6 +21,7 @@ use url::Url;
 
 use crate::cli::Data;
 use crate::config::Config;
+use crate::http_client::JwksClient;
 
 /// The label of the key that console links are signed with.
 pub const CONSOLE_KEY: &str = "console";
@@ -67,6 +71,20 @@ pub async fn open_beside(data: &Data) -> Result<Store> {
 
 /// Plugins: embedded ones, those of the folder, and those that were installed through the API.
 pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Arc<Sandbox>> {
+    let (sandbox, problems) = load_plugins(config, folder, store).await?;
+    for problem in problems {
+        warn!("{problem}");
+    }
+    Ok(sandbox)
+}
+
+/// The same, with sentences about those that cannot be served.
+pub async fn load_plugins(
+    config: &Config,
+    folder: &Path,
+    store: &Store,
+) -> Result<(Arc<Sandbox>, Vec<String>)> {
+    let mut problems = Vec::new();
     let sandbox = Sandbox::new(SandboxConfig {
         cache_dir: folder.join("plugin-cache"),
         cache_key: store.derived_key("plugin-cache"),
@@ -94,7 +112,7 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
                     info!(plugin.name = %plugin.manifest.name, file = %file.display(), "plugin loaded");
                 }
                 Err(error) => {
-                    warn!(%error, file = %file.display(), "a file of the plugin folder is not served");
+                    problems.push(format!("{} is not served: {error}", file.display()));
                 }
             }
         }
@@ -105,10 +123,24 @@ pub async fn plugins(config: &Config, folder: &Path, store: &Store) -> Result<Ar
             .install(plugin.owner, &plugin.name, plugin.component.into(), plugin.grants)
             .await
         {
-            warn!(%error, plugin.name = %name, "an installed plugin is not served");
+            problems.push(format!("the installed plugin {name} is not served: {error}"));
         }
     }
-    Ok(sandbox)
+    Ok((sandbox, problems))
+}
+
+/// The API of these settings.
+pub fn api(config: &Config, engine: &Engine) -> Result<Api> {
+    let regions = (!config.access.regions.is_empty()).then(|| config.access.regions.clone());
+    let rules = Rules {
+        regions,
+        ..Rules::default()
+    };
+    let providers = config.access.providers()?;
+    Ok(
+        Api::new(engine.clone(), rules)
+            .with_providers(Providers::new(providers, Arc::new(JwksClient::new()))),
+    )
 }
 
 /// The engine of these settings. `public_url` is where links lead.

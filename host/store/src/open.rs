@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use pinion_domain::clock::Clock;
 use pinion_domain::id::fresh_id;
@@ -118,6 +119,31 @@ impl Store {
             backend::read!(*pools, |db| sqlx::query("select 1").execute(db).await.map(drop))?;
         }
         Ok(())
+    }
+
+    /// What the database server's clock says; an embedded database has none of its own.
+    pub async fn database_clock(&self) -> Result<Option<Timestamp>> {
+        let Pools::Postgres(db) = &self.inner.main.pools else {
+            return Ok(None);
+        };
+        let sql = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+        let milliseconds: i64 = sqlx::query_scalar(sql).fetch_one(db).await?;
+        backend::instant(milliseconds).map(Some)
+    }
+
+    /// When the newest application, key, job or run was made.
+    pub async fn newest(&self) -> Result<Option<Timestamp>> {
+        let newest: Option<i64> = backend::read!(self.inner.main.pools, |db| sqlx::query_scalar(
+            "select max(made) from (
+                 select max(created_at) as made from app
+                 union all select max(created_at) from access_key
+                 union all select max(created_at) from job
+                 union all select max(started_at) from run
+             ) newest"
+        )
+        .fetch_one(db)
+        .await)?;
+        newest.map(backend::instant).transpose()
     }
 
     /// Is sending held because the data was opened under a new identity?

@@ -1,5 +1,8 @@
 //! The command line: what there is to say. What it does is in `commands`.
 
+pub mod iam;
+pub mod resources;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -28,9 +31,6 @@ enum Command {
     /// The console in the browser.
     #[command(subcommand)]
     Console(Console),
-    /// Plugins: making, checking and measuring them.
-    #[command(subcommand)]
-    Plugin(commands::plugin::Plugin),
     /// The settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -38,6 +38,66 @@ enum Command {
     Backup(Backup),
     /// Lets sending begin on data that was opened under a new identity. The server must not run.
     Release(Data),
+    /// Users, groups, roles and policies.
+    Iam(iam::IamCommand),
+    /// Applications.
+    App(resources::AppCommand),
+    /// Endpoints.
+    Endpoint(resources::EndpointCommand),
+    /// Campaigns.
+    Campaign(resources::CampaignCommand),
+    /// Plugins: making, checking and measuring them; and those of an account.
+    Plugin(resources::PluginCommand),
+    /// Looks whether everything is there that a server needs, and says what is not.
+    Doctor(Data),
+}
+
+/// Whom a command asks. With a data folder it is the server that runs there, as the account's root; without,
+/// a server somewhere, with a key.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The data folder of this machine's server. If none runs there, the command works on the data itself.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// With --data: the settings, a TOML file.
+    #[arg(long, value_name = "FILE", env = "PINION_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// With --data: the account, twelve digits; the server's default account if absent.
+    #[arg(long, value_name = "ID", global = true)]
+    pub(crate) account: Option<String>,
+    /// Without --data: the server.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true
+    )]
+    pub(crate) endpoint: String,
+    /// The region that requests are signed for.
+    #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1", global = true)]
+    pub(crate) region: String,
+    /// Without --data: the key.
+    #[arg(long, value_name = "ID", env = "AWS_ACCESS_KEY_ID", global = true)]
+    pub(crate) access_key_id: Option<String>,
+    /// Its secret.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "AWS_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) secret_access_key: Option<String>,
+    /// The token of a temporary key.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "AWS_SESSION_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) session_token: Option<String>,
 }
 
 /// Where data and settings are.
@@ -105,23 +165,8 @@ pub struct Call {
     pub(crate) path: String,
     /// The body, or `@FILE`.
     pub(crate) body: Option<String>,
-    /// The server.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "AWS_ENDPOINT_URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub(crate) endpoint: String,
-    /// The region that the request is signed for.
-    #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-    pub(crate) region: String,
-    /// The key.
-    #[arg(long, env = "AWS_ACCESS_KEY_ID")]
-    pub(crate) access_key_id: String,
-    /// Its secret.
-    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true)]
-    pub(crate) secret_access_key: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,12 +213,17 @@ pub fn run(cli: Cli) -> Result<()> {
             }
             Command::Call(call) => commands::call::run(call).await,
             Command::Console(Console::Link { data, url }) => commands::console::link(&data, &url).await,
-            Command::Plugin(command) => commands::plugin::run(command).await,
             Command::Config(ConfigCommand::Check { config }) => {
                 Config::load(config.as_deref(), std::env::vars()).map(drop)
             }
             Command::Backup(backup) => commands::data::backup(backup).await,
             Command::Release(data) => commands::data::release(&data).await,
+            Command::Iam(command) => commands::iam::run(command).await,
+            Command::App(command) => commands::resources::app(command).await,
+            Command::Endpoint(command) => commands::resources::endpoint(command).await,
+            Command::Campaign(command) => commands::resources::campaign(command).await,
+            Command::Plugin(command) => commands::resources::plugin(command).await,
+            Command::Doctor(data) => commands::doctor::run(&data).await,
         }
     })
 }

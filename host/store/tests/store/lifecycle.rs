@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pinion_domain::clock::SystemClock;
+use pinion_domain::clock::{Clock as _, SystemClock};
 use pinion_domain::id::AccessKeyId;
 use pinion_domain::segment::SegmentDocument;
 use pinion_store::testing::{Place, app, clock, each_place, tenant};
@@ -259,4 +259,22 @@ async fn child_that_is_killed() {
             println!("made {}", key.unwrap().id);
         }
     }
+}
+
+#[tokio::test]
+async fn clocks_can_be_compared() {
+    each_place(async |place, clock| {
+        let store = place.open(&clock).await;
+        assert_eq!(store.newest().await.unwrap(), None);
+        store.create_access_key(None).await.unwrap();
+        assert_eq!(store.newest().await.unwrap(), Some(clock.now()));
+        // Of this machine, whatever the store's own clock says.
+        let there = store.database_clock().await.unwrap();
+        assert_eq!(there.is_some(), place.is_postgres());
+        let here = SystemClock.now();
+        let apart = there.map(|there| here.duration_since(there).abs());
+        assert!(apart.is_none_or(|apart| apart.as_secs() < 60), "{apart:?}");
+        store.close().await;
+    })
+    .await;
 }
