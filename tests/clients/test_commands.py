@@ -21,9 +21,38 @@ def test_applications(run, pinpoint, name):
     assert pinpoint.get_app(ApplicationId=made["Id"])["ApplicationResponse"]["Name"] == name
     assert any(line.startswith(made["Id"]) and line.endswith(name) for line in run("app", "list").splitlines())
     shown = json.loads(run("app", "show", made["Id"]))
-    assert (shown["Name"], shown["Channels"], shown["Settings"]["Limits"]) == (name, {}, {})
+    in_app = {"Enabled": True, "IsArchived": False, "Version": 0}
+    assert (shown["Name"], shown["Channels"], shown["Settings"]["Limits"]) == (name, {"IN_APP": in_app}, {})
     with pytest.raises(AssertionError, match="application nothing not found"):
         run("app", "show", "nothing")
+    run("app", "delete", made["Id"])
+    with pytest.raises(AssertionError, match="not found"):
+        run("app", "show", made["Id"])
+    with pytest.raises(AssertionError, match="must be twelve digits"):
+        run("app", "list", "--account", "12")
+
+
+def test_simulation(run, server, name):
+    server.create_user(name, allow("mobiletargeting:GetApp"))
+    asked = ["--action", "mobiletargeting:GetApp", "--action", "mobiletargeting:DeleteApp"]
+    told = run("iam", "simulate", "--principal", f"user/{name}", *asked).splitlines()
+    assert told == [
+        f"allowed  mobiletargeting:GetApp on *: statement 0 of policy test of user/{name}",
+        "denied   mobiletargeting:DeleteApp on *: no policy allows it",
+    ]
+
+
+def test_settings(server, tmp_path):
+    assert "can be read" in server.pinion("config", "check")
+    file = tmp_path / "pinion.toml"
+    file.write_text("[http]\npublic_url = 7\n")
+    with pytest.raises(AssertionError, match="line 2"):
+        server.pinion("config", "check", "--config", file)
+
+
+def test_an_endpoint_that_is_none(server):
+    with pytest.raises(AssertionError, match="--endpoint ftp://x: must be an http or https URL"):
+        server.pinion("app", "list", "--endpoint", "ftp://x", "--access-key-id", "a", "--secret-access-key", "b")
 
 
 def test_endpoints_and_campaigns(run, pinpoint, mail_app):

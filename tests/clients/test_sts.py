@@ -57,7 +57,7 @@ def test_who_am_i(sts, user, account, name):
     assert who["Arn"] == f"arn:aws:iam::{account}:user/{name}"
     assert who["UserId"].startswith("AIDA")
     # Presigned, as others let somebody prove who they are.
-    url = user.generate_presigned_url("get_caller_identity")
+    url = user.generate_presigned_url("get_caller_identity", HttpMethod="GET")
     with urllib.request.urlopen(url) as answer:
         assert f"user/{name}" in answer.read().decode()
 

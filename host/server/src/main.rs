@@ -11,7 +11,8 @@ fn main() -> ExitCode {
     match pinion_server::cli::run(pinion_server::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pinion: {error:#}");
+            // The reader of settings ends its sentences with a line break.
+            eprintln!("pinion: {}", format!("{error:#}").trim_end());
             ExitCode::FAILURE
         }
     }

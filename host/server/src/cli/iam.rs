@@ -277,8 +277,8 @@ pub(crate) struct Simulate {
     /// `mobiletargeting:SendMessages`; may be repeated.
     #[arg(long = "action", required = true)]
     pub(crate) actions: Vec<String>,
-    /// The ARN of what it is done on; may be repeated.
-    #[arg(long = "resource", value_name = "ARN", required = true)]
+    /// The ARN of what it is done on; may be repeated. `*` asks about policies that do not look at it.
+    #[arg(long = "resource", value_name = "ARN", default_value = "*")]
     pub(crate) resources: Vec<String>,
     /// Values of condition keys, `aws:SourceIp=203.0.113.9`; repeated for a key of many values.
     #[arg(long = "context", value_name = "KEY=VALUE")]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use pinion_domain::id::AccountId;
 
 use crate::commands;
 use crate::config::Config;
@@ -63,8 +64,8 @@ pub struct Target {
     #[arg(long, value_name = "FILE", env = "PINION_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// With --data: the account, twelve digits; the server's default account if absent.
-    #[arg(long, value_name = "ID", global = true)]
-    pub(crate) account: Option<String>,
+    #[arg(long, value_name = "ID", global = true, value_parser = account)]
+    pub(crate) account: Option<AccountId>,
     /// Without --data: the server.
     #[arg(
         long,
@@ -149,8 +150,8 @@ pub struct KeyCreate {
     #[command(flatten)]
     pub(crate) data: Data,
     /// The account, twelve digits; the server's default account if absent.
-    #[arg(long, value_name = "ID")]
-    pub(crate) account: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(crate) account: Option<AccountId>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -213,9 +214,7 @@ pub fn run(cli: Cli) -> Result<()> {
             }
             Command::Call(call) => commands::call::run(call).await,
             Command::Console(Console::Link { data, url }) => commands::console::link(&data, &url).await,
-            Command::Config(ConfigCommand::Check { config }) => {
-                Config::load(config.as_deref(), std::env::vars()).map(drop)
-            }
+            Command::Config(ConfigCommand::Check { config }) => commands::config::check(config.as_deref()),
             Command::Backup(backup) => commands::data::backup(backup).await,
             Command::Release(data) => commands::data::release(&data).await,
             Command::Iam(command) => commands::iam::run(command).await,
@@ -226,4 +225,13 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Doctor(data) => commands::doctor::run(&data).await,
         }
     })
+}
+
+/// Anything else would be a world of its own that no key can sign for.
+fn account(text: &str) -> Result<AccountId, &'static str> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.into())
+    } else {
+        Err("must be twelve digits")
+    }
 }

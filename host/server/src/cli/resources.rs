@@ -32,6 +32,11 @@ pub(crate) enum App {
         /// The application.
         app: String,
     },
+    /// Deletes one with all that belongs to it.
+    Delete {
+        /// The application.
+        app: String,
+    },
 }
 
 /// `pinion endpoint`

@@ -8,13 +8,8 @@ use crate::cli::{Data, KeyCreate};
 use crate::wiring::open_beside;
 
 pub(crate) async fn create(command: KeyCreate) -> Result<()> {
-    if let Some(account) = &command.account
-        && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
-    {
-        bail!("--account must be twelve digits");
-    }
     let store = open_beside(&command.data).await?;
-    let key = store.create_access_key(command.account.map(Into::into)).await?;
+    let key = store.create_access_key(command.account).await?;
     store.close().await;
     if command.json {
         let object = json!({

@@ -1,6 +1,7 @@
 //! What the command line does, one file a subject.
 
 pub(crate) mod call;
+pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod data;
 pub(crate) mod doctor;

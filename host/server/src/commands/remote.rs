@@ -63,9 +63,14 @@ impl Remote {
                     "say --data for the server of this machine, or give a key (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
                 );
             };
+            let base = target.endpoint.trim_end_matches('/');
+            let uri: Uri = base.parse().with_context(|| format!("--endpoint {base}"))?;
+            if !matches!(uri.scheme_str(), Some("http" | "https")) {
+                bail!("--endpoint {base}: must be an http or https URL");
+            }
             return Ok(Self {
                 way: Way::Network(Box::new(http_client())),
-                base: target.endpoint.trim_end_matches('/').to_owned(),
+                base: base.to_owned(),
                 region,
                 credentials: Credentials {
                     session_token: target.session_token.clone(),
@@ -79,7 +84,7 @@ impl Remote {
         }
         let store = Store::open(wiring::options(&config, folder, false)?, wiring::system_clock()).await?;
         let account = match &target.account {
-            Some(account) => account.as_str().into(),
+            Some(account) => account.clone(),
             None => store.default_account().await?,
         };
         let credentials = of_operator(&store, account);

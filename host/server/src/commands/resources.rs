@@ -16,6 +16,10 @@ pub(crate) async fn app(AppCommand { target, command }: AppCommand) -> Result<()
         App::List => list_apps(&remote).await,
         App::Create { name, tags } => create_app(&remote, &name, &tags).await,
         App::Show { app } => show_app(&remote, &app).await,
+        App::Delete { app } => {
+            let path = format!("/v1/apps/{}", segment(&app));
+            remote.json("DELETE", &path, None).await.map(drop)
+        }
     };
     remote.close().await;
     done
