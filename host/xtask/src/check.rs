@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::plugins;
-use crate::workspace::{cargo, output, run as run_program};
+use crate::workspace::{cargo, output, run as run_program, target};
 
 /// Licences of code that may become part of the server; a copyleft one is looked at by people first.
 const LICENCES: &[&str] = &[
@@ -36,6 +36,16 @@ pub fn run(_: &[String]) -> Result<()> {
         "--deny",
         "warnings",
     ]))?;
+    let client = ["--manifest-path", "tests/clients/rust/Cargo.toml"];
+    run_program(cargo().arg("fmt").args(client).arg("--check"))?;
+    run_program(
+        cargo()
+            .arg("clippy")
+            .args(client)
+            .arg("--target-dir")
+            .arg(target().join("rust-client"))
+            .args(["--", "--deny", "warnings"]),
+    )?;
     plugins::ensure_target()?;
     let mut guests = cargo();
     guests.args(["clippy", "--target", plugins::TARGET]);

@@ -74,9 +74,12 @@ fn rust(_: &Path) -> Result<()> {
     run_program(cargo().args(["test", "--workspace", "--no-fail-fast"]))
 }
 
-/// The server as boto3 and the AWS CLI see it.
+/// The server as boto3, the AWS CLI and the AWS SDKs for Rust and JavaScript see it.
 fn clients(server: &Path) -> Result<()> {
     let python = python_folder()?;
+    let node = NODE.get()?;
+    javascript_client()?;
+    let rust = rust_client()?;
     let mut pytest = Command::new(python.join("bin").join("pytest"));
     pytest.arg(root().join("tests/clients")).env("PINION", server);
     // Nothing is left behind in the source folders.
@@ -86,13 +89,15 @@ fn clients(server: &Path) -> Result<()> {
     ]);
     pytest
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PINION_NODE", node)
+        .env("PINION_RUST_CLIENT", rust)
         .env("PINION_OUT", out("clients")?);
     run_program(&mut pytest)
 }
 
 /// The pages in a browser.
 fn browser(server: &Path) -> Result<()> {
-    let modules = node_folder()?;
+    let modules = node_modules("tests/browser", "node")?;
     let chromium = CHROMIUM.get()?;
     let mut node = Command::new(NODE.get()?);
     node.args(["--test", "--test-reporter=spec"])
@@ -132,23 +137,42 @@ fn python_folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// `node_modules` with exactly what `package-lock.json` says.
-fn node_folder() -> Result<PathBuf> {
-    let folder = target().join("node");
-    let source = root().join("tests/browser");
+/// The client written with the AWS SDK for Rust. It has a workspace of its own: what the SDK is built with
+/// is not what the server is built with.
+fn rust_client() -> Result<PathBuf> {
+    let folder = target().join("rust-client");
+    let manifest = root().join("tests/clients/rust/Cargo.toml");
+    let mut build = cargo();
+    build
+        .args(["build", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&folder);
+    run_program(&mut build)?;
+    Ok(folder.join("debug").join("pinion-rust-client"))
+}
+
+/// Puts the client written with the AWS SDK for JavaScript beside what it imports.
+fn javascript_client() -> Result<()> {
+    const CLIENT: &str = "client.mjs";
+    let modules = node_modules("tests/clients/javascript", "javascript-client")?;
+    let source = root().join("tests/clients/javascript").join(CLIENT);
+    fs::copy(source, modules.with_file_name(CLIENT)).context("tests/clients/javascript")?;
+    Ok(())
+}
+
+/// `node_modules` with exactly what the `package-lock.json` of a source folder says, in a folder of `target`.
+fn node_modules(source: &str, folder: &str) -> Result<PathBuf> {
+    let folder = target().join(folder);
+    let from = root().join(source);
     let modules = folder.join("node_modules");
-    if modules.is_dir()
-        && same(
-            &source.join("package-lock.json"),
-            &folder.join("package-lock.json"),
-        )
-    {
+    if modules.is_dir() && same(&from.join("package-lock.json"), &folder.join("package-lock.json")) {
         return Ok(modules);
     }
     let npm = NPM.get()?;
     fs::create_dir_all(&folder)?;
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(source.join(file), folder.join(file)).with_context(|| format!("tests/browser/{file}"))?;
+        fs::copy(from.join(file), folder.join(file)).with_context(|| format!("{source}/{file}"))?;
     }
     let mut install = Command::new(npm);
     install

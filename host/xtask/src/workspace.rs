@@ -29,9 +29,10 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// Builds the server as developers build it, and tells where it is.
+/// Builds the server as developers build it, and tells where it is. With the features that the whole workspace
+/// needs, so that what tests built serves too.
 pub fn build_server() -> Result<PathBuf> {
-    run(cargo().args(["build", "--package", "pinion-server"]))?;
+    run(cargo().args(["build", "--workspace", "--bin", "pinion"]))?;
     Ok(server_binary())
 }
 
