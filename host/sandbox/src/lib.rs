@@ -283,7 +283,7 @@ impl Plugins for Sandbox {
         let version = install::prepare(&self.services, &self.cache, owner, name, component).await;
         let version =
             version.inspect_err(|error| tracing::warn!(plugin.name = name, "not installed: {error}"))?;
-        let info = self.services.registry.swap_in(version, grants);
+        let info = self.services.registry.swap_in(version, grants)?;
         tracing::info!(
             plugin.name = name,
             plugin.version = info.manifest.version,

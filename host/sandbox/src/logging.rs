@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// Anything shorter is no address, and would make gaps in all lines.
+const SHORTEST_PRIVATE: usize = 4;
 
 /// Longest line that is kept.
 const LINE_BYTES: usize = 4 << 10;
@@ -36,6 +40,8 @@ struct Inner {
     version: String,
     bytes_per_call: usize,
     left: AtomicUsize,
+    /// Texts that must not be logged: the addresses of the running call.
+    private: ArcSwap<Arc<[String]>>,
 }
 
 impl GuestLog {
@@ -46,11 +52,13 @@ impl GuestLog {
             version: version.to_owned(),
             bytes_per_call,
             left: AtomicUsize::new(bytes_per_call),
+            private: ArcSwap::default(),
         }))
     }
 
-    /// Starts a call with a fresh allowance.
-    pub fn begin_call(&self) {
+    /// Starts a call with a fresh allowance. What it logs of `private` texts is replaced.
+    pub fn begin_call(&self, private: Arc<[String]>) {
+        self.0.private.store(Arc::new(private));
         self.0.left.store(self.0.bytes_per_call, Relaxed);
     }
 
@@ -67,7 +75,7 @@ impl GuestLog {
             metrics::counter!("pinion_plugin_log_dropped_bytes_total").increment(wanted as u64);
             return;
         }
-        let text = escape(clip(text, left.min(LINE_BYTES)));
+        let text = escape(&conceal(clip(text, left.min(LINE_BYTES)), &self.0.private.load()));
         match level {
             Level::Debug => tracing::debug!(plugin.name = plugin, plugin.version = version, "{text}"),
             Level::Info => tracing::info!(plugin.name = plugin, plugin.version = version, "{text}"),
@@ -75,6 +83,15 @@ impl GuestLog {
             Level::Error => tracing::error!(plugin.name = plugin, plugin.version = version, "{text}"),
         }
     }
+}
+
+/// A text without the addresses that it tells.
+fn conceal(text: &str, private: &[String]) -> String {
+    let told = |address: &&String| address.len() >= SHORTEST_PRIVATE && text.contains(address.as_str());
+    let told: Vec<_> = private.iter().filter(told).collect();
+    told.into_iter().fold(text.to_owned(), |text, address| {
+        text.replace(address, "[address]")
+    })
 }
 
 /// The start of a text, at most so many bytes, cut between characters.
@@ -191,7 +208,16 @@ mod tests {
         log.write(Level::Info, "12345678");
         log.write(Level::Info, "12345678");
         assert_eq!(log.0.left.load(Relaxed), 0);
-        log.begin_call();
+        log.begin_call(Arc::default());
         assert_eq!(log.0.left.load(Relaxed), 10);
+    }
+
+    #[test]
+    fn addresses_are_concealed() {
+        let private = ["nina@example.com", "+4912345", "a"].map(str::to_owned);
+        assert_eq!(
+            conceal("to nina@example.com or +4912345, a user", &private),
+            "to [address] or [address], a user"
+        );
     }
 }

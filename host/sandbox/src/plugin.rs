@@ -100,11 +100,19 @@ impl Registry {
     }
 
     /// Puts a version in the place of whatever served under its name.
-    pub fn swap_in(&self, version: Arc<Version>, grants: Vec<Grant>) -> PluginInfo {
+    pub fn swap_in(&self, version: Arc<Version>, grants: Vec<Grant>) -> Result<PluginInfo, PluginError> {
         let key = (version.owner.clone(), version.manifest.name.clone());
         let mut plugins = self.0.write();
         let installed = match plugins.get(&key) {
             Some(installed) => {
+                // Whoever uses it as what it was could not go on.
+                let (old, new) = (installed.version.load().manifest.kind, version.manifest.kind);
+                if old != new {
+                    let name = &version.manifest.name;
+                    return Err(PluginError::Refused(format!(
+                        "plugin {name}: it is a {old}; remove it before a {new} takes its name"
+                    )));
+                }
                 // Grants first: the new version must never run with what only the old one was given.
                 installed.grants.store(Arc::new(grants));
                 installed.version.store(version);
@@ -119,7 +127,7 @@ impl Registry {
                 installed
             }
         };
-        installed.info()
+        Ok(installed.info())
     }
 
     /// Forgets a plugin.

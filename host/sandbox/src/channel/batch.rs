@@ -1,13 +1,19 @@
 //! What became of a batch so far. It lives outside the store, so that it survives a trap.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pinion_domain::extension::channel::{OutgoingMessage, Verdict};
 
 /// The running batch of an instance.
 #[derive(Default)]
-pub struct Batch(Mutex<Vec<Delivery>>, HashMap<String, usize>);
+pub struct Batch {
+    deliveries: Mutex<Vec<Delivery>>,
+    places: HashMap<String, usize>,
+    /// In the order of the messages.
+    addresses: Arc<[String]>,
+}
 
 #[derive(Default)]
 struct Delivery {
@@ -25,13 +31,42 @@ impl Batch {
             .enumerate()
             .map(|(position, message)| (message.delivery_id.as_str().to_owned(), position))
             .collect();
-        Self(Mutex::new(deliveries), index)
+        Self {
+            deliveries: Mutex::new(deliveries),
+            places: index,
+            addresses: messages.iter().map(|message| message.address.clone()).collect(),
+        }
+    }
+
+    /// The deliveries that nobody reported and that no request carried.
+    pub fn untouched(&self) -> Vec<String> {
+        let deliveries = self.deliveries.lock();
+        let is_untouched = |place: &usize| {
+            let delivery = deliveries.get(*place);
+            delivery.is_some_and(|delivery| delivery.verdict.is_none() && delivery.left == 0)
+        };
+        let untouched = self.places.iter().filter(|(_, place)| is_untouched(place));
+        untouched.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Where the messages go.
+    pub fn addresses(&self) -> Arc<[String]> {
+        self.addresses.clone()
+    }
+
+    /// Does this delivery go to that mailbox? Domains are compared in their `xn--` form.
+    pub fn goes_to(&self, delivery: &str, mailbox: &str) -> bool {
+        let address = self
+            .places
+            .get(delivery)
+            .and_then(|place| self.addresses.get(*place));
+        address.is_some_and(|address| canonical(bare(address)) == canonical(mailbox))
     }
 
     /// Takes a report. The first one counts; a delivery of another batch is nobody's.
     pub fn report(&self, delivery: &str, verdict: Verdict) {
-        if let Some(position) = self.1.get(delivery)
-            && let Some(delivery) = self.0.lock().get_mut(*position)
+        if let Some(position) = self.places.get(delivery)
+            && let Some(delivery) = self.deliveries.lock().get_mut(*position)
         {
             delivery.verdict.get_or_insert(verdict);
         }
@@ -52,8 +87,8 @@ impl Batch {
     }
 
     fn each(&self, ids: &[String], change: impl Fn(&mut Delivery)) {
-        let mut deliveries = self.0.lock();
-        for position in ids.iter().filter_map(|id| self.1.get(id)) {
+        let mut deliveries = self.deliveries.lock();
+        for position in ids.iter().filter_map(|id| self.places.get(id)) {
             if let Some(delivery) = deliveries.get_mut(*position) {
                 change(delivery);
             }
@@ -62,7 +97,7 @@ impl Batch {
 
     /// Ends a batch that the plugin answered: what it did not report, it returned.
     pub fn finish(&self, returned: Vec<Verdict>) -> Vec<Verdict> {
-        let deliveries = std::mem::take(&mut *self.0.lock());
+        let deliveries = std::mem::take(&mut *self.deliveries.lock());
         let verdicts = deliveries.into_iter().zip(returned);
         verdicts
             .map(|(delivery, returned)| delivery.verdict.unwrap_or(returned))
@@ -71,7 +106,7 @@ impl Batch {
 
     /// Ends a batch that the plugin did not answer.
     pub fn abandon(&self, fault: &str) -> Vec<Verdict> {
-        let deliveries = std::mem::take(&mut *self.0.lock());
+        let deliveries = std::mem::take(&mut *self.deliveries.lock());
         let unreported = |left: u32| Verdict::Unreported {
             left: left > 0,
             fault: fault.to_owned(),
@@ -80,6 +115,25 @@ impl Batch {
             .into_iter()
             .map(|delivery| delivery.verdict.unwrap_or_else(|| unreported(delivery.left)))
             .collect()
+    }
+}
+
+/// The address in `Name <address>`.
+fn bare(address: &str) -> &str {
+    let address = address.trim();
+    match address.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((_, address)) => address.trim(),
+        None => address,
+    }
+}
+
+fn canonical(mailbox: &str) -> String {
+    match mailbox.rsplit_once('@') {
+        Some((local, domain)) => match url::Host::parse(domain) {
+            Ok(domain) => format!("{local}@{domain}"),
+            Err(_) => mailbox.to_owned(),
+        },
+        None => mailbox.to_owned(),
     }
 }
 
@@ -128,6 +182,26 @@ mod tests {
             batch.abandon("it died"),
             [accepted, unreported(true), unreported(false), unreported(false)]
         );
+    }
+
+    #[test]
+    fn a_delivery_goes_to_its_own_address_alone() {
+        let mut messages = ["a", "b", "c"].map(message);
+        messages[1].address = "Nina <nina@Example.com>".to_owned();
+        messages[2].address = "żółw@żółw.pl".to_owned();
+        let batch = Batch::new(&messages);
+        for (delivery, mailbox, goes) in [
+            ("a", "a@example.com", true),
+            ("a", "a@EXAMPLE.com", true),
+            ("a", "A@example.com", false),
+            ("a", "nina@example.com", false),
+            ("a", "a@example.com.evil.test", false),
+            ("b", "nina@example.com", true),
+            ("c", "żółw@xn--w-uga1v8h.pl", true),
+            ("d", "a@example.com", false),
+        ] {
+            assert_eq!(batch.goes_to(delivery, mailbox), goes, "{delivery} {mailbox}");
+        }
     }
 
     #[test]

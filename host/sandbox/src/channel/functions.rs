@@ -206,6 +206,12 @@ impl smtp::HostWithStore<ChannelState> for ChannelFunctions {
             Ok(relay) => relay,
             Err(problem) => return Ok(Err(smtp::Error::Denied(problem))),
         };
+        // Who gets a message is the host's to say: opt-outs and suppressions were judged for this address.
+        if !(envelope.rcpt_to.iter()).all(|mailbox| running.batch.goes_to(&delivery, mailbox)) {
+            return Ok(Err(smtp::Error::Denied(
+                "a mail goes to the address of its delivery and to nobody else".to_owned(),
+            )));
+        }
         let grants = running.reach.opening("smtp", &relay.host, relay.port);
         let envelope = native::Envelope {
             mail_from: envelope.mail_from,

@@ -6,6 +6,7 @@ mod functions;
 pub mod instance;
 pub mod settings;
 pub mod state;
+mod suspects;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use self::convert::{events_out, message_in, problems_out, verdict_out, webhook_i
 use self::instance::{Allowance, ChannelInstance};
 use self::settings::Settings;
 use self::state::{Bound, Reach, Running};
+use self::suspects::Suspects;
 use crate::fault::{failed, fault_text};
 use crate::plugin::{Code, Installed, Version};
 use crate::services::{Services, Shed};
@@ -39,6 +41,7 @@ pub struct SandboxedChannel {
     lanes: Semaphore,
     express: Semaphore,
     idle: Mutex<Vec<ChannelInstance>>,
+    suspects: Suspects,
     /// What the plugin said of itself when the binding was opened: shown if it is gone.
     opened: (String, usize),
 }
@@ -64,6 +67,7 @@ impl SandboxedChannel {
             lanes: Semaphore::new(lanes),
             express: Semaphore::new(lanes / 4),
             idle: Mutex::default(),
+            suspects: Suspects::default(),
             opened: (version.manifest.version.clone(), max_batch),
         })
     }
@@ -192,7 +196,12 @@ impl SandboxedChannel {
                     .batch
                     .abandon(&fault_text(&version.manifest, &problem).to_string())
             }
-            Err(error) => running.batch.abandon(&error.to_string()),
+            Err(error) => {
+                if count > 1 {
+                    self.suspects.add(running.batch.untouched());
+                }
+                running.batch.abandon(&error.to_string())
+            }
         }
     }
 }
@@ -241,18 +250,14 @@ impl Channel for SandboxedChannel {
     }
 
     async fn send(&self, batch: Vec<OutgoingMessage>) -> Vec<Verdict> {
-        let most = self.max_batch().max(1);
-        if batch.len() <= most {
-            return self.send_batch(batch).await;
-        }
-        let mut rest = batch.into_iter();
-        let batches: Vec<Vec<_>> = std::iter::from_fn(|| {
-            let next: Vec<_> = rest.by_ref().take(most).collect();
-            (!next.is_empty()).then_some(next)
-        })
-        .collect();
-        let verdicts = join_all(batches.into_iter().map(|batch| self.send_batch(batch))).await;
-        verdicts.into_iter().flatten().collect()
+        let parts = self.suspects.part(batch, self.max_batch().max(1));
+        let sent = join_all(parts.into_iter().map(async |(places, batch)| {
+            let verdicts = self.send_batch(batch).await;
+            places.into_iter().zip(verdicts)
+        }));
+        let mut verdicts: Vec<_> = sent.await.into_iter().flatten().collect();
+        verdicts.sort_by_key(|(place, _)| *place);
+        verdicts.into_iter().map(|(_, verdict)| verdict).collect()
     }
 
     async fn events(&self, request: Webhook) -> Result<(Vec<ProviderEvent>, WebhookReply), PluginError> {

@@ -129,9 +129,9 @@ impl ChannelState {
 
     /// Prepares for a call.
     pub fn begin_call(&mut self, running: Arc<Running>, host_calls: u32) {
+        self.log.begin_call(running.batch.addresses());
         self.running = running;
         self.host_calls_left = host_calls;
-        self.log.begin_call();
     }
 
     /// Counts a call of the host; too many are a trap.

@@ -5,7 +5,10 @@
 //! not resolved at all, so that a look-up cannot carry data out.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +24,26 @@ pub struct EgressConfig {
     pub private: Vec<(String, u16)>,
     /// Certificates that are trusted beside the public web's.
     pub roots: Vec<rustls_pki_types::CertificateDer<'static>>,
+    /// Who answers for names; the system's resolver if absent.
+    pub resolver: Option<Arc<dyn Resolve>>,
+}
+
+/// Answers for names.
+#[async_trait]
+pub trait Resolve: fmt::Debug + Send + Sync {
+    /// The addresses of a name, or of an address in any spelling, with this port.
+    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// The resolver of the operating system.
+#[derive(Debug)]
+struct System;
+
+#[async_trait]
+impl Resolve for System {
+    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((name, port)).await?.collect())
+    }
 }
 
 /// Why a connection was not made. Nothing was sent.
@@ -38,6 +61,7 @@ pub enum GuardError {
 #[derive(Debug)]
 pub struct Guard {
     private: HashSet<(String, u16)>,
+    resolver: Arc<dyn Resolve>,
     connect_timeout: Duration,
 }
 
@@ -51,6 +75,7 @@ impl Guard {
             .collect();
         Self {
             private,
+            resolver: config.resolver.clone().unwrap_or_else(|| Arc::new(System)),
             connect_timeout,
         }
     }
@@ -91,9 +116,9 @@ impl Guard {
     ) -> Result<TcpStream, GuardError> {
         let name = host_name(host);
         let unreachable = |problem: String| GuardError::Connect(format!("{host}:{port}: {problem}"));
-        let resolving = tokio::net::lookup_host((name.as_str(), port));
-        let addresses: Vec<SocketAddr> = match tokio::time::timeout(self.connect_timeout, resolving).await {
-            Ok(Ok(addresses)) => addresses.collect(),
+        let resolving = self.resolver.resolve(&name, port);
+        let addresses = match tokio::time::timeout(self.connect_timeout, resolving).await {
+            Ok(Ok(addresses)) => addresses,
             Ok(Err(error)) => return Err(unreachable(format!("cannot resolve: {error}"))),
             Err(_) => return Err(unreachable("resolving took too long".to_owned())),
         };

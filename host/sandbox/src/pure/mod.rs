@@ -164,7 +164,7 @@ impl<B> PureInstance<B> {
         self.uses += 1;
         let state = self.store.data_mut();
         state.host_calls_left = self.services.limits.host_calls;
-        state.log.begin_call();
+        state.log.begin_call(Arc::default());
         let cpu = state.cpu.clone();
         cpu.allow(self.services.limits.cpu);
         let result = cpu.measure(|| export(&self.bindings, &mut self.store));
