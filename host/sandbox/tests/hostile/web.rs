@@ -152,7 +152,7 @@ async fn serve(mut stream: TcpStream, counts: &Counts) -> io::Result<()> {
             _ => {
                 stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-                    .await?
+                    .await?;
             }
         }
     }
