@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Treatment, WriteTreatment};
+use jiff::{SignedDuration, Timestamp};
+use pinion_domain::campaign::{
+    CampaignDocument, CampaignStatus, Limits, QuietTime, Treatment, WriteTreatment,
+};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::delivery::SuppressionReason;
-use pinion_domain::endpoint::EndpointRequest;
+use pinion_domain::endpoint::{Demographic, EndpointRequest};
 use pinion_domain::kpi::Metric;
 use pinion_engine::kpi;
-use pinion_store::{Lane, NewRun, RollupFilter, RunState, Scope, Upsert};
+use pinion_store::{Lane, NewRun, RollupFilter, RunState, Scope, StateChange, Upsert};
 
 use crate::harness::{
     Server, campaign, everybody, finished, outcomes, people, run_when, schedule, sink, smtp_settings, until,
@@ -220,6 +222,70 @@ async fn messages_arrive_and_opens_clicks_and_unsubscribes_come_back() {
     assert!(second.contains(&("SUPPRESSED_UNSUBSCRIBED", 1)), "{second:?}");
     assert!(second.contains(&("SUPPRESSED_BOUNCE", 1)), "{second:?}");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_and_quiet_time_keep_messages_back() {
+    let outbox = sink().await;
+    let server = Server::start(smtp_settings(outbox.smtp_address())).await;
+    let (store, app) = (server.store(), server.app().await);
+    people(store, &app, 3, |n| format!("person{n}@example.com")).await;
+    // It is quiet in the zone of e1; the clocks of e2 are thirteen hours ahead of it, and e0 has none.
+    for (id, zone) in [("e1", "UTC"), ("e2", "Pacific/Tongatapu")] {
+        let request = EndpointRequest {
+            demographic: Some(Demographic {
+                timezone: Some(zone.to_owned()),
+                ..Demographic::default()
+            }),
+            ..EndpointRequest::default()
+        };
+        let id = id.into();
+        let upserts = vec![Upsert { id, request }];
+        store
+            .upsert_endpoints(&app, Lane::Interactive, upserts)
+            .await
+            .unwrap();
+    }
+    let now = store.clock().now();
+    let hours = |hours| {
+        Some(
+            (now + SignedDuration::from_hours(hours))
+                .strftime("%H:%M")
+                .to_string(),
+        )
+    };
+    let mut document = campaign(everybody(store, &app).await, HTML);
+    document.limits = Some(Limits {
+        total: Some(1),
+        ..Limits::default()
+    });
+    document.schedule.as_mut().unwrap().quiet_time = Some(QuietTime {
+        start: hours(-2),
+        end: hours(2),
+    });
+    let id = schedule(store, &app, document).await;
+    let run = finished(store, &app, &id).await;
+    assert_eq!(
+        outcomes(store, &app, &run).await,
+        [("ACCEPTED", 2), ("QUIET_TIME", 1)]
+    );
+
+    until("the campaign to complete", async || {
+        let now = Some(store.clock().now());
+        let completed = [CampaignStatus::Completed.as_str()];
+        let again = StateChange::of::<CampaignDocument>(&app, id.as_str(), &completed, "SCHEDULED", now);
+        store.set_document_state(again).await.unwrap().then_some(())
+    })
+    .await;
+    let second = run_when(store, &app, &id, "the second run", |found| {
+        found.no > run.no && found.finished.is_some()
+    })
+    .await;
+    assert_eq!(
+        outcomes(store, &app, &second).await,
+        [("QUIET_TIME", 1), ("TOTAL_LIMIT", 2)]
+    );
+    assert_eq!(outbox.messages(0, 100).messages.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,6 +92,12 @@ reasons! {
     RunEnded = 33, "ENDED", Skipped;
     /// Another endpoint of the run has the same address.
     DuplicateEndpoint = 34, "DUPLICATE_ENDPOINT", Skipped;
+    /// The campaign reached the endpoint as often as it may within 24 hours.
+    DailyLimit = 35, "DAILY_LIMIT", Skipped;
+    /// The campaign reached the endpoint as often as it may.
+    TotalLimit = 36, "TOTAL_LIMIT", Skipped;
+    /// It is quiet time where the endpoint is.
+    QuietTime = 37, "QUIET_TIME", Skipped;
 
     /// The provider says that the address does not exist.
     HardBounce = 40, "HARD_BOUNCE", Failed;

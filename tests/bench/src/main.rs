@@ -4,6 +4,7 @@
 //! to be compared with each other; machines differ.
 
 mod campaign;
+mod costs;
 mod import;
 mod memory;
 mod population;
@@ -57,6 +58,11 @@ enum What {
         #[arg(long)]
         kind: requests::Kind,
     },
+    /// What of a signed request's cost is whose.
+    Costs {
+        #[arg(long)]
+        kind: requests::Kind,
+    },
     /// The server of `requests`: runs until its input ends.
     Server {
         #[arg(long)]
@@ -79,6 +85,7 @@ fn main() -> Result<()> {
             say(&runtime.block_on(campaign::import(&folder, size))?.to_string())
         }
         Some(What::Requests { kind }) => say(&runtime.block_on(requests::measure(kind))?.to_string()),
+        Some(What::Costs { kind }) => say(&runtime.block_on(costs::measure(kind))?.to_string()),
         Some(What::Server { folder }) => runtime.block_on(requests::server(&folder)),
         Some(What::Sink) => runtime.block_on(campaign::sink()),
         Some(What::Predicate) => say(&runtime.block_on(predicate::measure())?.to_string()),
@@ -113,8 +120,10 @@ fn table(quick: bool) -> Result<()> {
         print_row("email-smtp to a loopback sink", size, &child(&args)?)?;
     }
     say("")?;
-    say("| signed requests | per second | median | slowest hundredth | CPU of the server each |")?;
-    say("|---|---|---|---|---|")?;
+    say(
+        "| signed requests | per second | median | slowest hundredth | CPU of the server each | verifier | JSON | store |",
+    )?;
+    say("|---|---|---|---|---|---|---|---|")?;
     for (kind, name, what) in [
         (
             requests::Kind::Send,
@@ -125,17 +134,22 @@ fn table(quick: bool) -> Result<()> {
         (requests::Kind::Events, "events", "PutEvents with 100 events"),
     ] {
         let row = child(&["requests".to_owned(), "--kind".to_owned(), name.to_owned()])?;
+        let costs = child(&["costs".to_owned(), "--kind".to_owned(), name.to_owned()])?;
         let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+        let cost = |key: &str| costs[key].as_f64().unwrap_or(f64::NAN);
         let events = match kind.each() {
             1 => String::new(),
             each => format!(" ({:.0} events)", number("per_second") * each as f64),
         };
         say(&format!(
-            "| {what} | {:.0}{events} | {:.1} ms | {:.1} ms | {:.0} µs |",
+            "| {what} | {:.0}{events} | {:.1} ms | {:.1} ms | {:.0} µs | {:.0} µs | {:.0} µs | {:.0} µs |",
             number("per_second"),
             number("median_ms"),
             number("slowest_hundredth_ms"),
             number("cpu_micros"),
+            cost("verifier"),
+            cost("json"),
+            cost("store"),
         ))?;
     }
     let predicate = child(&["predicate".to_owned()])?;

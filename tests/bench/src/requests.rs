@@ -29,9 +29,9 @@ use tokio::net::TcpListener;
 
 use crate::memory;
 
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 /// Callers at the same time, each with one request under way.
-const CALLERS: usize = 64;
+pub const CALLERS: usize = 64;
 /// How long one row is measured; connections and caches are warm by then.
 const MEASURED: Duration = Duration::from_secs(8);
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -58,7 +58,8 @@ impl Kind {
         }
     }
 
-    fn request(self, app: &str, number: u64) -> (&'static str, String, Value) {
+    /// Method, path and body of a request; `number` says which.
+    pub fn request(self, app: &str, number: u64) -> (&'static str, String, Value) {
         let endpoint = number % ENDPOINTS;
         match self {
             Self::Send => (

@@ -1,5 +1,8 @@
 //! How much, how fast, and when not.
 
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -59,7 +62,10 @@ impl QuietTime {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let (start, end) = (given(&self.start), given(&self.end));
         for (member, value) in [("Start", &start), ("End", &end)] {
-            if value.as_deref().is_some_and(|text| !is_hour_minute(text)) {
+            if value
+                .as_deref()
+                .is_some_and(|text| hour_minute(Some(text)).is_none())
+            {
                 return Err(Error::invalid(
                     format!("{field}.{member}"),
                     "must be a time of day as HH:MM",
@@ -74,8 +80,32 @@ impl QuietTime {
     }
 }
 
-fn is_hour_minute(text: &str) -> bool {
-    text.len() == 5 && jiff::civil::Time::strptime("%H:%M", text).is_ok()
+impl QuietTime {
+    /// Is it quiet at an instant for somebody in a named time zone (IANA's names, as `Demographic.Timezone`
+    /// has them)? From the start to just before the end, over midnight if the end is the earlier one. Where
+    /// the zone is unknown it is never quiet (user guide, "Quiet time").
+    pub fn is_quiet(&self, now: Timestamp, timezone: Option<&str>) -> bool {
+        let (Some(start), Some(end)) = (
+            hour_minute(self.start.as_deref()),
+            hour_minute(self.end.as_deref()),
+        ) else {
+            return false;
+        };
+        let Some(zone) = timezone.and_then(|name| TimeZone::get(name).ok()) else {
+            return false;
+        };
+        let local = zone.to_datetime(now).time();
+        if start <= end {
+            (start..end).contains(&local)
+        } else {
+            local >= start || local < end
+        }
+    }
+}
+
+fn hour_minute(text: Option<&str>) -> Option<Time> {
+    let text = text.filter(|text| text.len() == 5)?;
+    Time::strptime("%H:%M", text).ok()
 }
 
 #[cfg(test)]
@@ -125,6 +155,33 @@ mod tests {
         ] {
             let read: QuietTime = serde_json::from_value(quiet.clone()).unwrap();
             assert_eq!(field(read.check("Q")), expected, "{quiet}");
+        }
+    }
+
+    #[test]
+    fn it_is_quiet_by_the_clock_of_the_endpoint() {
+        let night = ("22:00", "07:00");
+        for ((start, end), now, timezone, expected) in [
+            (night, "2026-11-23T21:30:00Z", Some("Europe/Warsaw"), true),
+            (night, "2026-11-23T20:59:59Z", Some("Europe/Warsaw"), false),
+            (night, "2026-11-24T05:59:59Z", Some("Europe/Warsaw"), true),
+            (night, "2026-11-24T06:00:00Z", Some("Europe/Warsaw"), false),
+            // An hour earlier by UTC in summer.
+            (night, "2026-07-24T05:00:00Z", Some("Europe/Warsaw"), false),
+            (night, "2026-11-23T21:30:00Z", Some("America/New_York"), false),
+            (night, "2026-11-23T21:30:00Z", Some("Nowhere/Land"), false),
+            (night, "2026-11-23T23:30:00Z", None, false),
+            (("12:00", "13:00"), "2026-11-23T12:00:00Z", Some("UTC"), true),
+            (("12:00", "13:00"), "2026-11-23T13:00:00Z", Some("UTC"), false),
+            (("12:00", "12:00"), "2026-11-23T12:00:00Z", Some("UTC"), false),
+            (("", ""), "2026-11-23T12:00:00Z", Some("UTC"), false),
+        ] {
+            let quiet = QuietTime {
+                start: Some(start.to_owned()),
+                end: Some(end.to_owned()),
+            };
+            let is_quiet = quiet.is_quiet(now.parse().unwrap(), timezone);
+            assert_eq!(is_quiet, expected, "{start}-{end} {now} {timezone:?}");
         }
     }
 }

@@ -146,6 +146,11 @@ impl Engine {
         if campaign.limits.is_none() {
             campaign.limits = settings.limits;
         }
+        if let Some(schedule) = &mut campaign.schedule
+            && schedule.quiet_time.is_none()
+        {
+            schedule.quiet_time = settings.quiet_time;
+        }
         Ok(Pins {
             campaign,
             segment_id,

@@ -79,7 +79,7 @@ impl Engine {
         let mut candidates = Vec::with_capacity(wanted.len());
         for (recipient, number) in wanted {
             let endpoint = endpoints.remove(&recipient.seq);
-            match reachable(run, endpoint, number) {
+            match reachable(run, endpoint, number, now) {
                 Ok((endpoint, channel_type)) => {
                     candidates.push(Candidate {
                         recipient,
@@ -184,6 +184,7 @@ fn reachable(
     run: &PreparedRun,
     endpoint: Option<Endpoint>,
     number: u8,
+    now: Timestamp,
 ) -> std::result::Result<(Endpoint, ChannelType), Reason> {
     let endpoint = endpoint.ok_or(Reason::EndpointDeleted)?;
     if !endpoint.document.is_active() {
@@ -195,6 +196,20 @@ fn reachable(
     let channel_type = endpoint.document.channel_type.ok_or(Reason::MissingChannel)?;
     if endpoint.address.as_deref().is_none_or(str::is_empty) {
         return Err(Reason::MissingAddress);
+    }
+    let enough = run
+        .had_enough
+        .iter()
+        .find(|(_, reached)| reached.contains(endpoint.seq));
+    if let Some((reason, _)) = enough {
+        return Err(*reason);
+    }
+    let demographic = endpoint.document.demographic.as_ref();
+    let timezone = demographic.and_then(|demographic| demographic.timezone.as_deref());
+    if let Some(quiet_time) = &run.quiet_time
+        && quiet_time.is_quiet(now, timezone)
+    {
+        return Err(Reason::QuietTime);
     }
     let treatment = run
         .treatments

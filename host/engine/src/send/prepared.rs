@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use pinion_domain::campaign::{CampaignDocument, PluginReference};
+use jiff::{SignedDuration, Timestamp};
+use pinion_domain::campaign::{CampaignDocument, Limits, PluginReference, QuietTime};
 use pinion_domain::channel::ChannelType;
+use pinion_domain::delivery::Reason;
 use pinion_domain::extension::{Binding, Caller, Channel, Grant, Personalizer};
 use pinion_domain::id::{RunId, SegmentId};
 use pinion_store::{AppRef, Run};
+use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -46,6 +48,9 @@ pub(crate) struct PreparedRun {
     pub(super) rate: Option<u32>,
     pub(super) personalizer: Option<Arc<dyn Personalizer>>,
     pub(super) treatments: Vec<Treatment>,
+    /// Who had enough messages of earlier runs, and by which limit.
+    pub(super) had_enough: Vec<(Reason, RoaringBitmap)>,
+    pub(super) quiet_time: Option<QuietTime>,
 }
 
 /// What one treatment sends, by channel.
@@ -143,11 +148,8 @@ impl Engine {
         {
             treatments.push(self.prepare_treatment(app, &caller, message, id).await?);
         }
-        let rate = pins
-            .campaign
-            .limits
-            .as_ref()
-            .and_then(|limits| limits.messages_per_second);
+        let limits = pins.campaign.limits.clone().unwrap_or_default();
+        let schedule = pins.campaign.schedule.as_ref();
         Ok(PreparedRun {
             app: app.clone(),
             run_no,
@@ -155,10 +157,42 @@ impl Engine {
             scheduled: run.scheduled,
             deadline: run.deadline,
             snapshot: self.snapshot(&run).await?,
-            rate: rate.and_then(|rate| u32::try_from(rate).ok()),
+            rate: limits
+                .messages_per_second
+                .and_then(|rate| u32::try_from(rate).ok()),
             personalizer,
             treatments,
+            had_enough: self.had_enough(app, &run, &limits).await?,
+            quiet_time: schedule.and_then(|schedule| schedule.quiet_time.clone()),
         })
+    }
+
+    /// Who had as many messages of the campaign's earlier runs as its limits allow. Runs of a campaign do not
+    /// overlap, so nobody can be added while this one lasts.
+    async fn had_enough(
+        &self,
+        app: &AppRef,
+        run: &Run,
+        limits: &Limits,
+    ) -> Result<Vec<(Reason, RoaringBitmap)>> {
+        let day_ago = run.started - SignedDuration::from_hours(24);
+        let mut had_enough = Vec::new();
+        for (reason, limit, since) in [
+            (Reason::TotalLimit, limits.total, None),
+            (Reason::DailyLimit, limits.daily, Some(day_ago)),
+        ] {
+            // 0 is no limit, as in the console's empty field.
+            let Some(times) = limit
+                .and_then(|limit| u32::try_from(limit).ok())
+                .filter(|times| *times > 0)
+            else {
+                continue;
+            };
+            let store = &self.inner.store;
+            let reached = store.reached(app, &run.campaign, run.no, times, since).await?;
+            had_enough.push((reason, reached));
+        }
+        Ok(had_enough)
     }
 
     async fn prepare_treatment(

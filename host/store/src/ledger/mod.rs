@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `commit` | rows, counters, suppressions and the chunk's cursor in one transaction |
 //! | `retries` | messages that wait for another try |
+//! | `caps` | whom earlier runs of a campaign reached often enough |
 //! | `counts` | rollups, and the counting that they must equal |
 
+mod caps;
 mod commit;
 pub(crate) mod counts;
 mod retries;

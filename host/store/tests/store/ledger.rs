@@ -733,3 +733,46 @@ async fn work(store: Store, app: AppRef, clock: Arc<ManualClock>) {
         }
     }
 }
+
+#[tokio::test]
+async fn who_had_enough_of_a_campaign_is_told_by_its_earlier_runs() {
+    each_database(async |store, clock| {
+        let (here, elsewhere) = (app(&store).await, app(&store).await);
+        let send = async |to: &AppRef, id: &str, reasons: &[Reason]| {
+            let run = run(&store, to, id, u32::try_from(reasons.len()).unwrap(), 100).await;
+            let chunk = claim(&store).await.unwrap();
+            let now = store.clock().now();
+            let rows = reasons
+                .iter()
+                .zip(0..)
+                .map(|(reason, seq)| row(seq, *reason, now));
+            let commit = BatchCommit {
+                cursor: chunk.last_seq,
+                done: true,
+                rows: rows.collect(),
+                ..BatchCommit::default()
+            };
+            store.commit_batch(to, &chunk, commit).await.unwrap();
+            run
+        };
+        use Reason::{Accepted, EndpointOptOut, Rejected, Unknown};
+        send(&here, "first", &[Accepted, Accepted, Rejected, EndpointOptOut]).await;
+        clock.advance(SignedDuration::from_hours(30));
+        send(&here, "second", &[Accepted, Rejected, Accepted, Unknown]).await;
+        send(&elsewhere, "other", &[Accepted, Accepted, Accepted, Accepted]).await;
+        let third = run(&store, &here, "third", 4, 100).await;
+        let since = store.clock().now() - SignedDuration::from_hours(24);
+        let reached = async |times, since| {
+            let found = store.reached(&here, &"campaign".into(), third.no, times, since);
+            found.await.unwrap().into_iter().collect::<Vec<u32>>()
+        };
+        assert_eq!(reached(1, None).await, [0, 1, 2, 3]);
+        assert_eq!(reached(2, None).await, [0]);
+        assert_eq!(reached(3, None).await, []);
+        // What may have left counts.
+        assert_eq!(reached(1, Some(since)).await, [0, 2, 3]);
+        let of_another = store.reached(&here, &"another".into(), third.no, 1, None);
+        assert!(of_another.await.unwrap().is_empty());
+    })
+    .await;
+}
