@@ -135,7 +135,7 @@ async fn store(kind: Kind) -> Result<f64> {
         caller.await??;
     }
     let cost = each(before, writes)?;
-    store.close().await?;
+    store.close().await;
     Ok(cost)
 }
 

@@ -763,16 +763,20 @@ async fn who_had_enough_of_a_campaign_is_told_by_its_earlier_runs() {
         let third = run(&store, &here, "third", 4, 100).await;
         let since = store.clock().now() - SignedDuration::from_hours(24);
         let reached = async |times, since| {
-            let found = store.reached(&here, &"campaign".into(), third.no, times, since);
-            found.await.unwrap().into_iter().collect::<Vec<u32>>()
+            let found = store
+                .reached(&here, &third.campaign, third.no, times, since)
+                .await
+                .unwrap();
+            found.into_iter().collect::<Vec<u32>>()
         };
         assert_eq!(reached(1, None).await, [0, 1, 2, 3]);
         assert_eq!(reached(2, None).await, [0]);
-        assert_eq!(reached(3, None).await, []);
+        assert_eq!(reached(3, None).await, [0_u32; 0]);
         // What may have left counts.
         assert_eq!(reached(1, Some(since)).await, [0, 2, 3]);
-        let of_another = store.reached(&here, &"another".into(), third.no, 1, None);
-        assert!(of_another.await.unwrap().is_empty());
+        let another = "another".into();
+        let of_another = store.reached(&here, &another, third.no, 1, None).await;
+        assert!(of_another.unwrap().is_empty());
     })
     .await;
 }
