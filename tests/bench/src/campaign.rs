@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use pinion_console::outbox::{Outbox, OutboxConfig};
-use pinion_domain::app::CreateApplication;
 use pinion_domain::campaign::{CampaignDocument, CampaignHook, Schedule};
-use pinion_domain::channel::ChannelType;
 use pinion_domain::delivery::{Outcome, Reason};
-use pinion_domain::id::{CampaignId, Tenant, fresh_id};
+use pinion_domain::id::{CampaignId, fresh_id};
 use pinion_domain::page::PageRequest;
 use pinion_domain::template::{EmailTemplate, TemplateConfiguration, TemplateReference};
 use pinion_engine::Engine;
@@ -124,18 +122,7 @@ pub async fn import(folder: &Path, size: u32) -> Result<Value> {
     let imports = ("PINION_IMPORTS__FOLDER".to_owned(), folder.display().to_string());
     let config = Config::load(None, std::iter::once(imports))?;
     let (store, engine) = start(&config, &folder.join("data")).await?;
-    let tenant = tenant(&store).await?;
-    let create = CreateApplication {
-        name: "bench".to_owned(),
-        tags: Default::default(),
-    };
-    let app = store.create_app(&tenant, create).await?;
-    let app = store
-        .app(&tenant, &app.id)
-        .await?
-        .context("the application exists")?;
-    let channel = json!({ "FromAddress": "news@example.com", "Identity": "none", "Enabled": true });
-    store.put_channel(&app, ChannelType::Email, channel).await?;
+    let app = population::new_app(&store).await?;
     let peak = memory::Peak::begin();
     let (segment, lines_per_second) = import::csv(&engine, &app, &file).await?;
     let anonymous = peak.end()?;
@@ -150,13 +137,6 @@ pub async fn import(folder: &Path, size: u32) -> Result<Value> {
     }))
 }
 
-async fn tenant(store: &Store) -> Result<Tenant> {
-    Ok(Tenant {
-        account: store.default_account().await?,
-        region: "us-east-1".into(),
-    })
-}
-
 async fn start(config: &Config, data: &Path) -> Result<(Store, Engine)> {
     let options = wiring::options(config, data, true)?;
     let store = Store::open(options, wiring::system_clock()).await?;
@@ -168,7 +148,7 @@ async fn start(config: &Config, data: &Path) -> Result<(Store, Engine)> {
 
 async fn run(engine: &Engine, imported: &Value, size: u32, personalizer: bool) -> Result<Value> {
     let store = engine.store();
-    let tenant = tenant(store).await?;
+    let tenant = population::tenant(store).await?;
     let named = |key: &str| imported[key].as_str().map(str::to_owned);
     let app_id = named("app").context("the import told no application")?;
     let app = store

@@ -5,16 +5,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use pinion_api::auth::sigv4::{Credentials, Key, RequestView, Rules, Signer, Verifier};
-use pinion_domain::app::CreateApplication;
 use pinion_domain::channel::ChannelType;
 use pinion_domain::clock::parse_iso;
 use pinion_domain::delivery::Reason;
 use pinion_domain::endpoint::EndpointRequest;
 use pinion_domain::event::EventsRequest;
-use pinion_domain::id::{Tenant, fresh_id};
+use pinion_domain::id::fresh_id;
 use pinion_domain::message::MessageRequest;
 use pinion_server::wiring::system_clock;
 use pinion_store::{
@@ -24,7 +23,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::memory::cpu_seconds;
-use crate::requests::{CALLERS, Kind, REGION};
+use crate::population::{self, REGION};
+use crate::requests::{CALLERS, Kind};
 
 /// Times that the verifier and the JSON reader work.
 const TIMES: u32 = 20_000;
@@ -107,19 +107,7 @@ async fn store(kind: Kind) -> Result<f64> {
         serve: true,
     };
     let store = Arc::new(Store::open(options, system_clock()).await?);
-    let tenant = Tenant {
-        account: store.default_account().await?,
-        region: REGION.into(),
-    };
-    let create = CreateApplication {
-        name: "bench".to_owned(),
-        tags: Default::default(),
-    };
-    let app = store.create_app(&tenant, create).await?;
-    let app = store
-        .app(&tenant, &app.id)
-        .await?
-        .context("the application exists")?;
+    let app = population::new_app(&store).await?;
     let writes = WRITES / usize::try_from(kind.each())?;
     let before = cpu_seconds()?;
     let callers = (0..CALLERS).map(|caller| {

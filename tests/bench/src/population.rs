@@ -4,7 +4,15 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use pinion_domain::app::CreateApplication;
+use pinion_domain::channel::ChannelType;
+use pinion_domain::id::Tenant;
+use pinion_store::{AppRef, Store};
+use serde_json::json;
+
+/// The region of everything that is measured.
+pub const REGION: &str = "us-east-1";
 
 const NAMES: [&str; 8] = [
     "Ana", "Żaneta", "李雷", "O'Brien", "Jürgen", "Zoë", "Nguyễn", "Noor",
@@ -12,6 +20,29 @@ const NAMES: [&str; 8] = [
 const CITIES: [&str; 6] = ["Kraków", "São Paulo", "東京", "Berlin", "Nairobi", "Paris"];
 const LOCALES: [&str; 5] = ["en-US", "pl-PL", "de-DE", "ja-JP", "pt-BR"];
 const PLANS: [&str; 4] = ["free", "free", "basic", "pro"];
+
+/// Whose everything is.
+pub async fn tenant(store: &Store) -> Result<Tenant> {
+    Ok(Tenant {
+        account: store.default_account().await?,
+        region: REGION.into(),
+    })
+}
+
+/// A new application with an e-mail channel.
+pub async fn new_app(store: &Store) -> Result<AppRef> {
+    let tenant = tenant(store).await?;
+    let create = CreateApplication {
+        name: "bench".to_owned(),
+        tags: Default::default(),
+    };
+    let app = store.create_app(&tenant, create).await?;
+    let app = store.app(&tenant, &app.id).await?;
+    let app = app.context("the application exists")?;
+    let channel = json!({ "FromAddress": "news@example.com", "Identity": "none", "Enabled": true });
+    store.put_channel(&app, ChannelType::Email, channel).await?;
+    Ok(app)
+}
 
 /// Writes a CSV of `size` endpoints.
 pub fn write_csv(path: &Path, size: u32) -> Result<()> {

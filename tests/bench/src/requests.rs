@@ -18,18 +18,15 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use pinion_api::auth::sigv4::{Credentials, Signer};
-use pinion_domain::app::CreateApplication;
-use pinion_domain::channel::ChannelType;
-use pinion_domain::id::Tenant;
 use pinion_server::config::Config;
 use pinion_server::wiring::system_clock;
 use pinion_server::{serve, telemetry};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::memory;
+use crate::population::REGION;
+use crate::{memory, population};
 
-pub const REGION: &str = "us-east-1";
 /// Callers at the same time, each with one request under way.
 pub const CALLERS: usize = 64;
 /// How long one row is measured; connections and caches are warm by then.
@@ -110,21 +107,7 @@ pub async fn server(folder: &Path) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let running = serve::start(config, folder, listener, telemetry::init_metrics()?).await?;
     let store = running.engine().store();
-    let tenant = Tenant {
-        account: store.default_account().await?,
-        region: REGION.into(),
-    };
-    let create = CreateApplication {
-        name: "bench".to_owned(),
-        tags: Default::default(),
-    };
-    let app = store.create_app(&tenant, create).await?;
-    let app = store
-        .app(&tenant, &app.id)
-        .await?
-        .context("the application exists")?;
-    let channel = json!({ "FromAddress": "news@example.com", "Identity": "none", "Enabled": true });
-    store.put_channel(&app, ChannelType::Email, channel).await?;
+    let app = population::new_app(store).await?;
     let key = store.create_access_key(None).await?;
     let told = json!({
         "address": running.address().to_string(),
