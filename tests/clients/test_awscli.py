@@ -154,7 +154,7 @@ def test_channels_and_streams(aws, of_app):
     aws("update-apns-channel", *of_app, apns_channel_request=apns)
     read = aws("get-apns-channel", *of_app)["APNSChannelResponse"]
     assert read["HasTokenKey"] is True and "very secret" not in json.dumps(read)
-    assert set(aws("get-channels", *of_app)["ChannelsResponse"]["Channels"]) == {"SMS", "APNS"}
+    assert {"SMS", "APNS"} <= set(aws("get-channels", *of_app)["ChannelsResponse"]["Channels"])
     aws("delete-apns-channel", *of_app)
     aws("get-apns-channel", *of_app, fails="(NotFoundException)")
     stream = {"DestinationStreamArn": "arn:aws:kinesis:eu-central-1:123456789012:stream/events", "RoleArn": ROLE}

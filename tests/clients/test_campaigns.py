@@ -128,7 +128,7 @@ def test_a_custom_message_is_posted_as_pinpoint_posts_it(pinpoint, app, segment,
     )["Id"]
     wait_for_status(pinpoint, app, campaign, "COMPLETED")
     posts = [json.loads(message["raw"]) for message in outbox.messages() if message["kind"] == "post"]
-    posts = [post for post in posts if post["CampaignId"] == campaign]
+    posts = [post for post in posts if post.get("CampaignId") == campaign]
     assert all(len(post["Endpoints"]) <= 50 and post["Data"] == '{"kind": "card"}' for post in posts)
     reached = {id_: endpoint for post in posts for id_, endpoint in post["Endpoints"].items()}
     assert set(reached) == {f"p{n}" for n in range(60)}

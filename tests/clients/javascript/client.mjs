@@ -178,10 +178,17 @@ const groups = {
       await call(`Update${kind}Channel`, { ...of, [`${member}Request`]: { Enabled: true, ...request } });
       const { [`${member}Response`]: read } = await call(`Get${kind}Channel`, of);
       assert.deepEqual([read.Enabled, read.Version], [true, 1]);
-      const told = JSON.stringify(read);
-      assert.ok(!told.includes("secret") && !told.includes('"key"'), told);
+      // Baidu's and Google's answers have their key in a member of its own; nothing else is told again.
+      const { Credential, ...told } = read;
+      for (const secret of Object.values(request)) {
+        if (["secret", "key", "certificate"].includes(secret)) assert.ok(!Object.values(told).includes(secret), kind);
+      }
     }
-    assert.equal(Object.keys((await call("GetChannels", of)).ChannelsResponse.Channels).length, 10);
+    const { Channels: all } = (await call("GetChannels", of)).ChannelsResponse;
+    for (const [kind, [member]] of Object.entries(channels)) {
+      const { [`${member}Response`]: read } = await call(`Get${kind}Channel`, of);
+      assert.equal(all[read.Platform].Version, 1);
+    }
     for (const kind of Object.keys(channels)) {
       await call(`Delete${kind}Channel`, of);
       await refused("NotFoundException", `Get${kind}Channel`, of);
