@@ -134,6 +134,7 @@ class Server:
             "ENGINE__RETRY_FIRST_SECONDS": "0.2",
             # Each test makes an application of its own.
             "QUOTAS__APPS": "10000",
+            "QUOTAS__ACTIVE_CAMPAIGNS": "10000",
             "ACCESS__OIDC": f"[{self.identity['RS256'].setting(fetched)}, {self.identity['ES256'].setting(read)}]",
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

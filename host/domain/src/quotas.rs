@@ -32,6 +32,8 @@ pub struct Quotas {
     pub voice_template_characters: u32,
     /// Recommender configurations.
     pub recommenders: u32,
+    /// Campaigns that wait, run or are paused, in all applications together.
+    pub active_campaigns: u32,
 }
 
 impl Default for Quotas {
@@ -47,6 +49,7 @@ impl Default for Quotas {
             sms_template_characters: 1_600,
             voice_template_characters: 10_000,
             recommenders: 100,
+            active_campaigns: 200,
         }
     }
 }

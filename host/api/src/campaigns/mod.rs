@@ -12,6 +12,7 @@ use pinion_domain::Error;
 use pinion_domain::campaign::{CampaignDocument, CampaignStatus, Treatment, WriteCampaign};
 use pinion_domain::id::{CampaignId, SegmentId, TreatmentId, fresh_id};
 use pinion_domain::page::PageRequest;
+use pinion_domain::quotas::check_count;
 use pinion_domain::segment::SegmentDocument;
 use pinion_store::{AppRef, Run, RunState, StateChange, Versioned, Write};
 
@@ -44,6 +45,12 @@ pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let document = merged(CampaignDocument::default(), &write);
     check::check(api, &app, &document).await?;
     let (status, due) = at_creation(&document, api.clock().now())?;
+    let active = CampaignStatus::ACTIVE.map(CampaignStatus::as_str);
+    let count = api
+        .store()
+        .count_documents::<CampaignDocument>(&app.tenant, &active)
+        .await?;
+    check_count(count, api.store().quotas().active_campaigns, "active campaigns")?;
     let id = fresh_id();
     let campaign = api
         .store()

@@ -56,3 +56,36 @@ async fn tags_are_as_many_and_as_long_as_the_quotas_say() {
     }
     assert_eq!(api.get("/v1/apps").await.json(200), json!({ "Item": [] }));
 }
+
+#[tokio::test]
+async fn campaigns_that_may_still_send_are_counted_over_all_applications() {
+    let api = TestApi::with_quotas(Quotas {
+        active_campaigns: 2,
+        ..Quotas::default()
+    })
+    .await;
+    let mut campaigns = Vec::new();
+    for name in ["one", "two"] {
+        let app = api.app(name).await;
+        let path = format!("/v1/apps/{app}/segments");
+        let segment = json!({ "Name": "all", "Dimensions": {} });
+        let segment = api.post(&path, segment).await.json(201)["Id"].clone();
+        let campaign = json!({
+            "SegmentId": segment, "Schedule": { "StartTime": "2027-01-01T00:00:00Z" },
+            "MessageConfiguration": { "EmailMessage": { "Body": "b" } },
+        });
+        let path = format!("/v1/apps/{app}/campaigns");
+        let made = api.post(&path, campaign.clone()).await.json(201);
+        campaigns.push((path, made["Id"].as_str().unwrap().to_owned(), campaign));
+    }
+    let (path, id, campaign) = &campaigns[0];
+    let (_, message) = api.post(path, campaign.clone()).await.error(400);
+    assert_eq!(message, "there are 2 active campaigns already, at most 2 are allowed");
+    // One that is paused may go on, one that was deleted may not.
+    api.put(&format!("{path}/{id}"), json!({ "IsPaused": true }))
+        .await
+        .json(200);
+    api.post(path, campaign.clone()).await.error(400);
+    api.delete(&format!("{path}/{id}")).await.json(200);
+    api.post(path, campaign.clone()).await.json(201);
+}
