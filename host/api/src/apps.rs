@@ -7,6 +7,7 @@ use pinion_domain::app::{App, CreateApplication};
 use pinion_domain::arn::Arn;
 use pinion_domain::id::AppId;
 use pinion_domain::page::Page;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -14,9 +15,9 @@ use crate::extract::{Answer, Call};
 use crate::{Api, tags};
 
 /// `ApplicationResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct ApplicationResponse {
+pub(crate) struct ApplicationResponse {
     arn: String,
     id: AppId,
     name: String,

@@ -2,6 +2,7 @@
 
 use pinion_domain::attributes::{AttributeType, Blacklist};
 use pinion_domain::id::AppId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -9,17 +10,17 @@ use crate::error::Result;
 use crate::extract::{Answer, Call};
 
 /// `UpdateAttributesRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct UpdateAttributesRequest {
+pub(crate) struct UpdateAttributesRequest {
     #[serde(default)]
     blacklist: Vec<String>,
 }
 
 /// `AttributesResource`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct AttributesResource {
+pub(crate) struct AttributesResource {
     application_id: AppId,
     attribute_type: &'static str,
     /// The names that were found and removed.

@@ -4,6 +4,7 @@ use pinion_domain::endpoint::{EndpointBatchItem, EndpointRequest, EndpointRespon
 use pinion_domain::id::EndpointId;
 use pinion_domain::{Error, endpoint};
 use pinion_store::{Lane, Upsert};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Api;
@@ -45,9 +46,10 @@ pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
 }
 
 /// `EndpointBatchRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "EndpointBatchRequest")]
 #[serde(rename_all = "PascalCase")]
-struct BatchRequest {
+pub(crate) struct BatchRequest {
     item: Vec<EndpointBatchItem>,
 }
 

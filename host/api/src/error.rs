@@ -2,7 +2,7 @@
 //! body with `Message` and `RequestID`.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pinion_domain::extension::PluginError;
 use serde_json::json;
 
@@ -23,6 +23,8 @@ pub struct ApiError {
     pub code: &'static str,
     /// A sentence that the client can act on.
     pub message: String,
+    /// What else the client is told by a header: when to come again, or what else there is.
+    hint: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the log.
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -33,6 +35,7 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            hint: None,
             cause: None,
         }
     }
@@ -52,13 +55,18 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "NotFoundException", message)
     }
 
-    /// 405: the path exists, the method does not.
-    pub fn method_not_allowed(message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "MethodNotAllowedException",
-            message,
-        )
+    /// 405: the path exists, the method does not; `allowed` do.
+    pub fn method_not_allowed(message: impl Into<String>, allowed: &[&Method]) -> Self {
+        let allowed: Vec<&str> = allowed.iter().map(|method| method.as_str()).collect();
+        let allowed = HeaderValue::from_str(&allowed.join(", ")).expect("methods are visible ASCII");
+        Self {
+            hint: Some(Box::new((header::ALLOW, allowed))),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "MethodNotAllowedException",
+                message,
+            )
+        }
     }
 
     /// 409: it exists already, or its state forbids the change.
@@ -75,18 +83,12 @@ impl ApiError {
         )
     }
 
-    /// 429: later.
-    pub fn too_many_requests(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message)
-    }
-
-    /// 501: `what` is not built yet.
-    pub fn not_implemented(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "NotImplementedException",
-            format!("{what} is not supported yet"),
-        )
+    /// 429: again in so many seconds.
+    pub fn too_many_requests(message: impl Into<String>, seconds: u32) -> Self {
+        Self {
+            hint: Some(Box::new((header::RETRY_AFTER, seconds.into()))),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", message)
+        }
     }
 
     /// 503: not now. SDKs try again.
@@ -136,7 +138,11 @@ impl ApiError {
             (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (ERROR_TYPE, HeaderValue::from_static(self.code)),
         ];
-        (self.status, headers, body.to_string()).into_response()
+        let mut response = (self.status, headers, body.to_string()).into_response();
+        if let Some((name, value)) = self.hint.as_deref() {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
     }
 }
 
@@ -160,10 +166,12 @@ impl From<pinion_domain::Error> for ApiError {
     fn from(error: pinion_domain::Error) -> Self {
         use pinion_domain::Error;
         match &error {
-            Error::Invalid { .. } | Error::LimitExceeded(_) => Self::bad_request(error.to_string()),
+            // What is not supported is an error that AWS's clients know: they have none for it.
+            Error::Invalid { .. } | Error::LimitExceeded(_) | Error::Unsupported(_) => {
+                Self::bad_request(error.to_string())
+            }
             Error::NotFound { .. } => Self::not_found(error.to_string()),
             Error::Conflict(_) => Self::conflict(error.to_string()),
-            Error::Unsupported(what) => Self::not_implemented(what),
         }
     }
 }

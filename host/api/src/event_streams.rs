@@ -4,6 +4,7 @@ use pinion_domain::Error;
 use pinion_domain::event_stream::{EventStreamDocument, WriteEventStream};
 use pinion_domain::id::AppId;
 use pinion_store::{AppRef, Versioned};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Api;
@@ -14,9 +15,9 @@ use crate::extract::{Answer, Call};
 const ID: &str = "stream";
 
 /// `EventStream`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct EventStream {
+pub(crate) struct EventStream {
     application_id: AppId,
     last_modified_date: String,
     #[serde(flatten)]

@@ -8,7 +8,8 @@ use pinion_domain::event::{Event, EventsRequest};
 use pinion_domain::id::EndpointId;
 use pinion_domain::{Error, endpoint};
 use pinion_store::{AppRef, Lane, NewEvent, Upsert};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Api;
 use crate::error::Result;
@@ -23,6 +24,49 @@ const LONGEST_KEY: usize = 50;
 /// Characters of an attribute's value.
 const LONGEST_VALUE: usize = 200;
 
+/// `EventsResponse`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct EventsResponse {
+    /// By endpoint id.
+    results: BTreeMap<String, ItemResponse>,
+}
+
+/// `ItemResponse`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct ItemResponse {
+    endpoint_item_response: PartResponse,
+    /// By event id.
+    events_item_response: BTreeMap<String, PartResponse>,
+}
+
+/// `EndpointItemResponse` and `EventItemResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventItemResponse")]
+#[serde(rename_all = "PascalCase")]
+struct PartResponse {
+    message: String,
+    /// 202, or 400 for what was not stored.
+    status_code: u16,
+}
+
+impl PartResponse {
+    fn accepted() -> Self {
+        Self {
+            message: "Accepted".to_owned(),
+            status_code: 202,
+        }
+    }
+
+    fn refused(error: &impl std::fmt::Display) -> Self {
+        Self {
+            message: error.to_string(),
+            status_code: 400,
+        }
+    }
+}
+
 /// Stores what can be stored and tells, endpoint by endpoint and event by event, what could not.
 pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
@@ -32,7 +76,7 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
         let problem = format!("has {count} events, at most {MOST_EVENTS} are allowed");
         return Err(Error::invalid("BatchItem", problem).into());
     }
-    let mut results = serde_json::Map::new();
+    let mut results = BTreeMap::new();
     let mut events = Vec::with_capacity(count);
     let updates: Vec<(String, EndpointRequest)> = request
         .batch_item
@@ -49,29 +93,32 @@ pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
         .map(|endpoint| (endpoint.id.into(), endpoint.seq))
         .collect();
     for (id, batch) in request.batch_item {
-        let mut event_results = serde_json::Map::new();
+        let mut event_results = BTreeMap::new();
         for (event_id, event) in batch.events {
             let result = match new_event(&app, &id, &event_id, &event, seqs.get(&id).copied()) {
                 Ok(event) => {
                     events.push(event);
-                    json!({ "StatusCode": 202, "Message": "Accepted" })
+                    PartResponse::accepted()
                 }
-                Err(error) => json!({ "StatusCode": 400, "Message": error.to_string() }),
+                Err(error) => PartResponse::refused(&error),
             };
             event_results.insert(event_id, result);
         }
         let endpoint_result = endpoint_results
             .remove(&id)
-            .unwrap_or_else(|| json!({ "StatusCode": 202, "Message": "Accepted" }));
+            .unwrap_or_else(PartResponse::accepted);
         results.insert(
             id,
-            json!({ "EndpointItemResponse": endpoint_result, "EventsItemResponse": event_results }),
+            ItemResponse {
+                endpoint_item_response: endpoint_result,
+                events_item_response: event_results,
+            },
         );
     }
     if !events.is_empty() {
         api.store().append_events(Lane::Interactive, events).await?;
     }
-    Answer::json(&json!({ "Results": results }))
+    Answer::json(&EventsResponse { results })
 }
 
 /// An `Endpoint` of `{}` is normal and changes nothing.
@@ -79,7 +126,7 @@ async fn update_endpoints(
     api: &Api,
     app: &AppRef,
     updates: Vec<(String, EndpointRequest)>,
-) -> Result<BTreeMap<String, Value>> {
+) -> Result<BTreeMap<String, PartResponse>> {
     let mut results = BTreeMap::new();
     let mut upserts = Vec::new();
     let quotas = api.store().endpoint_quotas();
@@ -93,7 +140,7 @@ async fn update_endpoints(
                 request,
             }),
             Err(error) => {
-                results.insert(id, json!({ "StatusCode": 400, "Message": error.to_string() }));
+                results.insert(id, PartResponse::refused(&error));
             }
         }
     }
@@ -107,7 +154,7 @@ async fn update_endpoints(
             .await?,
     ) {
         if let Err(error) = stored {
-            results.insert(id, json!({ "StatusCode": 400, "Message": error.to_string() }));
+            results.insert(id, PartResponse::refused(&error));
         }
     }
     Ok(results)

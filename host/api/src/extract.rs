@@ -1,10 +1,15 @@
 //! What a handler is given, and what it gives back.
 
+use std::any::{TypeId, type_name};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use pinion_domain::id::{AppId, Tenant};
 use pinion_domain::page::{Page, PageRequest};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -46,7 +51,30 @@ impl Call {
     }
 
     /// The body as JSON. An error names the member that is wrong.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+    pub fn json<T: DeserializeOwned + 'static>(&self) -> Result<T> {
+        self.read::<T, T>()
+    }
+
+    /// The same where the body may be left out altogether.
+    pub fn optional_json<T: DeserializeOwned + Default + 'static>(&self) -> Result<T> {
+        if self.body.is_empty() {
+            return Ok(T::default());
+        }
+        self.read::<T, Option<T>>()
+    }
+
+    /// Reads what the table describes as a `D`.
+    fn read<T: DeserializeOwned, D: 'static>(&self) -> Result<T> {
+        let described = self
+            .operation
+            .takes
+            .is_some_and(|body| body.is(TypeId::of::<D>()));
+        debug_assert!(
+            described,
+            "{} does not take {}",
+            self.operation.name,
+            type_name::<D>()
+        );
         // Before anything is read: a member that nobody asks for is skipped unread.
         let text = std::str::from_utf8(&self.body)
             .map_err(|error| ApiError::bad_request(format!("request body: is not UTF-8: {error}")))?;
@@ -146,37 +174,88 @@ impl Query {
 
 /// What a handler answers; the status is the operation's.
 #[derive(Clone, Debug)]
-pub struct Answer(Option<Vec<u8>>);
+pub struct Answer {
+    body: Option<Vec<u8>>,
+    /// Of what the body says.
+    document: TypeId,
+}
+
+/// `MessageBody`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub struct MessageBody {
+    message: &'static str,
+    #[serde(rename = "RequestID")]
+    request_id: String,
+}
+
+/// `{"Item": […], "NextToken": …}`: how Pinpoint writes a page. Never made: pages are written from
+/// where they are, see [`Answer::page`].
+pub struct ListOf<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for ListOf<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}List", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "Item": { "type": "array", "items": generator.subschema_for::<T>() },
+                "NextToken": { "type": "string", "description": "Absent on the last page." },
+            },
+            "required": ["Item"],
+        })
+    }
+}
 
 impl Answer {
     /// A JSON document.
-    pub fn json(document: &impl Serialize) -> Result<Self> {
-        serde_json::to_vec(document)
-            .map(|body| Self(Some(body)))
-            .map_err(ApiError::internal)
+    pub fn json<T: Serialize + 'static>(document: &T) -> Result<Self> {
+        Self::written::<T>(document)
+    }
+
+    /// What `document` is written as, described as a `T`.
+    fn written<T: 'static>(document: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            body: Some(serde_json::to_vec(document).map_err(ApiError::internal)?),
+            document: TypeId::of::<T>(),
+        })
     }
 
     /// Nothing, for 204.
     pub fn empty() -> Self {
-        Self(None)
+        Self {
+            body: None,
+            document: TypeId::of::<()>(),
+        }
+    }
+
+    /// The type of what the body says.
+    pub fn document(&self) -> TypeId {
+        self.document
     }
 
     /// The body to write, if any.
     pub fn into_body(self) -> Option<Vec<u8>> {
-        self.0
+        self.body
     }
 
     /// `MessageBody`: what most operations without a result of their own answer.
     pub fn accepted(call: &Call) -> Result<Self> {
-        Self::json(&json!({ "Message": "Accepted", "RequestID": call.request_id }))
+        Self::json(&MessageBody {
+            message: "Accepted",
+            request_id: call.request_id.clone(),
+        })
     }
 
     /// `{"Item": […], "NextToken": …}`: how Pinpoint writes a page.
-    pub fn page<T: Serialize>(page: &Page<T>) -> Result<Self> {
+    pub fn page<T: Serialize + 'static>(page: &Page<T>) -> Result<Self> {
         let mut document = json!({ "Item": page.items });
         if let Some(token) = &page.next_token {
             document["NextToken"] = token.as_str().into();
         }
-        Self::json(&document)
+        Self::written::<ListOf<T>>(&document)
     }
 }

@@ -1,12 +1,21 @@
 //! In-app messages.
 
 use pinion_domain::Error;
+use pinion_domain::campaign::in_app::InAppCampaign;
 use pinion_domain::id::EndpointId;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
+
+/// `InAppMessagesResponse`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct InAppMessagesResponse {
+    in_app_message_campaigns: Vec<InAppCampaign>,
+}
 
 pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
@@ -16,5 +25,7 @@ pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
         .in_app_messages(&app, &id)
         .await?
         .ok_or_else(|| Error::not_found("endpoint", id.as_str()))?;
-    Answer::json(&json!({ "InAppMessageCampaigns": campaigns }))
+    Answer::json(&InAppMessagesResponse {
+        in_app_message_campaigns: campaigns,
+    })
 }

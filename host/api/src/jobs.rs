@@ -6,6 +6,7 @@ use pinion_domain::job::{Definition, ExportJobRequest, ImportJobRequest, Job};
 use pinion_domain::segment::SegmentDocument;
 use pinion_engine::export;
 use pinion_store::AppRef;
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::Url;
 
@@ -14,9 +15,10 @@ use crate::error::Result;
 use crate::extract::{Answer, Call};
 
 /// `ImportJobResponse` and `ExportJobResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{D}Response")]
 #[serde(rename_all = "PascalCase")]
-struct JobResponse<D> {
+pub(crate) struct JobResponse<D> {
     application_id: AppId,
     id: JobId,
     #[serde(rename = "Type")]

@@ -3,13 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use pinion_domain::Error;
 use pinion_domain::campaign::CampaignDocument;
-use pinion_domain::clock::{iso, parse_iso};
-use pinion_domain::id::CampaignId;
+use pinion_domain::clock::{Instant, parse_iso};
+use pinion_domain::id::{AppId, CampaignId};
 use pinion_domain::journey::JourneyDocument;
 use pinion_domain::page::{Page, PageRequest};
 use pinion_engine::kpi::{self, Row};
 use pinion_store::Scope;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::Api;
 use crate::error::Result;
@@ -21,11 +23,72 @@ const DEFAULT_DAYS: i64 = 31;
 /// to 31 days; a longer one harms nobody here.
 const MOST_DAYS: i64 = 90;
 
+/// `ApplicationDateRangeKpiResponse` and those of campaigns and journeys, which name what they are about.
+#[skip_serializing_none]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{S}DateRangeKpiResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct KpiResponse<S> {
+    application_id: AppId,
+    end_time: Instant,
+    kpi_name: String,
+    kpi_result: KpiResult,
+    next_token: Option<String>,
+    start_time: Instant,
+    #[serde(flatten)]
+    subject: S,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Application")]
+pub(crate) struct OfApplication {}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Campaign")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OfCampaign {
+    campaign_id: CampaignId,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Journey")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OfJourney {
+    journey_id: String,
+}
+
+/// `BaseKpiResult`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BaseKpiResult")]
+#[serde(rename_all = "PascalCase")]
+struct KpiResult {
+    rows: Vec<ResultRow>,
+}
+
+/// `ResultRow`. The model calls `GroupedBys` required, so it is there even when nothing is grouped.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct ResultRow {
+    grouped_bys: Vec<ResultRowValue>,
+    values: Vec<ResultRowValue>,
+}
+
+/// `ResultRowValue`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct ResultRowValue {
+    key: String,
+    /// Of `Value`: `String` or `Double`.
+    #[serde(rename = "Type")]
+    value_type: &'static str,
+    value: String,
+}
+
 pub(crate) async fn application(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let range = Range::of(&call, api.clock().now())?;
     let rows = kpi::application(api.store(), &app, call.label("kpi-name"), range.from, range.to).await?;
-    answer(&call, &range, rows, None)
+    answer(&call, &range, rows, OfApplication {})
 }
 
 pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
@@ -48,7 +111,7 @@ pub(crate) async fn campaign(api: &Api, call: Call) -> Result<Answer> {
         range.to,
     )
     .await?;
-    answer(&call, &range, rows, Some(("CampaignId", id.as_str())))
+    answer(&call, &range, rows, OfCampaign { campaign_id: id })
 }
 
 pub(crate) async fn journey(api: &Api, call: Call) -> Result<Answer> {
@@ -60,7 +123,14 @@ pub(crate) async fn journey(api: &Api, call: Call) -> Result<Answer> {
         return Err(Error::not_found("journey", id).into());
     }
     let rows = kpi::journey(call.label("kpi-name"))?;
-    answer(&call, &range, rows, Some(("JourneyId", id)))
+    answer(
+        &call,
+        &range,
+        rows,
+        OfJourney {
+            journey_id: id.to_owned(),
+        },
+    )
 }
 
 struct Range {
@@ -94,7 +164,7 @@ impl Range {
 }
 
 /// All rows, as at AWS; with `page-size` or `next-token` a page of them.
-fn answer(call: &Call, range: &Range, rows: Vec<Row>, of: Option<(&str, &str)>) -> Result<Answer> {
+fn answer<S: Serialize + 'static>(call: &Call, range: &Range, rows: Vec<Row>, subject: S) -> Result<Answer> {
     let (rows, next_token) =
         if call.query.get("page-size").is_some() || call.query.get("next-token").is_some() {
             let page = page(rows, &call.page()?);
@@ -102,20 +172,17 @@ fn answer(call: &Call, range: &Range, rows: Vec<Row>, of: Option<(&str, &str)>) 
         } else {
             (rows, None)
         };
-    let mut response = json!({
-        "ApplicationId": call.app_id(),
-        "KpiName": call.label("kpi-name"),
-        "StartTime": iso(range.from),
-        "EndTime": iso(range.to),
-        "KpiResult": { "Rows": rows.into_iter().map(row).collect::<Vec<Value>>() },
-    });
-    if let Some((name, value)) = of {
-        response[name] = json!(value);
-    }
-    if let Some(token) = next_token {
-        response["NextToken"] = json!(token);
-    }
-    Answer::json(&response)
+    Answer::json(&KpiResponse {
+        application_id: call.app_id(),
+        kpi_name: call.label("kpi-name").to_owned(),
+        start_time: Instant(range.from),
+        end_time: Instant(range.to),
+        kpi_result: KpiResult {
+            rows: rows.into_iter().map(row).collect(),
+        },
+        subject,
+        next_token,
+    })
 }
 
 /// Rows are in the order of what they are grouped by, so that is where a page goes on.
@@ -135,14 +202,19 @@ fn page(rows: Vec<Row>, asked: &PageRequest) -> Page<Row> {
     Page::of(rows, asked.size, group)
 }
 
-/// The model calls `GroupedBys` required, so it is there even when nothing is grouped.
-fn row(row: Row) -> Value {
-    let grouped: Vec<Value> = row
-        .grouped_by
-        .into_iter()
-        .map(|(key, value)| json!({ "Key": key, "Type": "String", "Value": value }))
-        .collect();
-    // "1368.0", as the guide writes doubles.
-    let value = format!("{:?}", row.value);
-    json!({ "GroupedBys": grouped, "Values": [{ "Key": row.key, "Type": "Double", "Value": value }] })
+fn row(row: Row) -> ResultRow {
+    let grouped = row.grouped_by.into_iter().map(|(key, value)| ResultRowValue {
+        key: key.to_owned(),
+        value_type: "String",
+        value,
+    });
+    ResultRow {
+        grouped_bys: grouped.collect(),
+        values: vec![ResultRowValue {
+            key: row.key,
+            value_type: "Double",
+            // "1368.0", as the guide writes doubles.
+            value: format!("{:?}", row.value),
+        }],
+    }
 }

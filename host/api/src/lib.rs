@@ -5,6 +5,8 @@
 //! | [`operations`] | the table of all operations: start reading here |
 //! | `serve` | one request from the wire to its answer |
 //! | [`mod@router`] | raw path → operation |
+//! | [`openapi`] | the description of all of it, made of the table and the types |
+//! | [`rates`] | how often an account may ask |
 //! | [`auth`] | signatures, principals, and the one authorization call |
 //! | [`sts`] | temporary credentials, in AWS's query protocol |
 //! | [`extract`], [`error`] | what handlers are given, and how their answers and errors look |
@@ -18,7 +20,9 @@ pub mod auth;
 pub mod error;
 pub mod extract;
 pub mod links;
+pub mod openapi;
 pub mod operations;
+pub mod rates;
 pub mod router;
 mod serve;
 #[cfg(feature = "testing")]
@@ -53,6 +57,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::routing::get;
 use http::{HeaderName, Method, header};
 use pinion_domain::clock::Clock;
 use pinion_domain::extension::Plugins;
@@ -64,6 +69,7 @@ use auth::access::Access;
 use auth::sigv4::{Rules, Verifier};
 use error::Result;
 use extract::Call;
+use rates::Rates;
 use sts::{Providers, Sts};
 
 /// What handlers work with.
@@ -73,6 +79,7 @@ pub struct Api {
     access: Access,
     verifier: Verifier,
     sts: Sts,
+    rates: Rates,
 }
 
 impl Api {
@@ -82,6 +89,7 @@ impl Api {
             access: Access::new(engine.store().clone()),
             sts: Sts::new(&rules),
             verifier: Verifier::new(rules),
+            rates: Rates::default(),
             engine,
         }
     }
@@ -89,6 +97,12 @@ impl Api {
     /// The same, believing these identity providers.
     pub fn with_providers(mut self, providers: Providers) -> Self {
         self.sts.providers = providers;
+        self
+    }
+
+    /// The same, answering 429 to whoever asks more often than that.
+    pub fn with_rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
         self
     }
 
@@ -132,9 +146,16 @@ pub fn router(api: Arc<Api>) -> axum::Router {
             HeaderName::from_static("x-amz-security-token"),
             HeaderName::from_static("x-amz-user-agent"),
         ])
-        .expose_headers([error::ERROR_TYPE, serve::REQUEST_ID, header::DATE])
+        .expose_headers([
+            error::ERROR_TYPE,
+            serve::REQUEST_ID,
+            header::DATE,
+            header::RETRY_AFTER,
+        ])
         .max_age(Duration::from_secs(3_600));
+    let described = || async { ([(header::CONTENT_TYPE, "application/json")], openapi::document()) };
     axum::Router::new()
+        .route(openapi::PATH, get(described))
         .fallback(serve::serve)
         .with_state(api)
         .layer(cors)

@@ -1,9 +1,14 @@
 //! Direct messages: to addresses and endpoints, and to users.
 
+use std::collections::BTreeMap;
+
 use pinion_domain::Error;
-use pinion_domain::message::{MessageRequest, UsersMessageRequest};
+use pinion_domain::id::AppId;
+use pinion_domain::message::{MessageRequest, MessageResult, UsersMessageRequest};
 use pinion_engine::send::{Asked, DirectResults, Repeatable};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::Api;
 use crate::error::Result;
@@ -16,6 +21,30 @@ const INVOCATION_ID: &str = "amz-sdk-invocation-id";
 /// Characters of either.
 const LONGEST_NAME: usize = 255;
 
+/// `MessageResponse`.
+#[skip_serializing_none]
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MessageResponse {
+    application_id: AppId,
+    /// By endpoint id.
+    endpoint_result: Option<BTreeMap<String, MessageResult>>,
+    request_id: String,
+    /// By address.
+    result: Option<BTreeMap<String, MessageResult>>,
+}
+
+/// `SendUsersMessageResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SendUsersMessageResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UsersMessageResponse {
+    application_id: AppId,
+    request_id: String,
+    /// By user id and endpoint id.
+    result: BTreeMap<String, BTreeMap<String, MessageResult>>,
+}
+
 /// Answers 200 even if every recipient failed: the results tell.
 pub(crate) async fn send(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
@@ -24,9 +53,9 @@ pub(crate) async fn send(api: &Api, call: Call) -> Result<Answer> {
         .engine
         .send_messages(&app, &request, &asked(api, &call)?)
         .await?;
-    Answer::json(&message_response(
+    Answer::json(&MessageResponse::new(
         &call,
-        &results,
+        results,
         request.addresses.is_some(),
         request.endpoints.is_some(),
     ))
@@ -38,28 +67,23 @@ pub(crate) async fn send_to_users(api: &Api, call: Call) -> Result<Answer> {
     let request: UsersMessageRequest = call.json()?;
     let asked = asked(api, &call)?;
     let results = api.engine.send_users_messages(&app, &request, &asked).await?;
-    Answer::json(&json!({
-        "ApplicationId": app.id,
-        "RequestId": results.request_id,
-        "Result": results.users,
-    }))
+    Answer::json(&UsersMessageResponse {
+        application_id: app.id,
+        request_id: results.request_id,
+        result: results.users,
+    })
 }
 
-/// `MessageResponse`, with the maps that the request had.
-pub(crate) fn message_response(
-    call: &Call,
-    results: &DirectResults,
-    addresses: bool,
-    endpoints: bool,
-) -> Value {
-    let mut response = json!({ "ApplicationId": call.app_id(), "RequestId": results.request_id });
-    if addresses {
-        response["Result"] = json!(results.addresses);
+impl MessageResponse {
+    /// With the maps that the request had.
+    pub(crate) fn new(call: &Call, results: DirectResults, addresses: bool, endpoints: bool) -> Self {
+        Self {
+            application_id: call.app_id(),
+            endpoint_result: endpoints.then_some(results.endpoints),
+            request_id: results.request_id,
+            result: addresses.then_some(results.addresses),
+        }
     }
-    if endpoints {
-        response["EndpointResult"] = json!(results.endpoints);
-    }
-    response
 }
 
 /// How a request asks to send: under its client's name for it, if it has one, a repeat is known.

@@ -1,11 +1,14 @@
 //! Plugins of an account: our own operations, in the manner of AWS's. What comes with the server is
 //! shown and cannot be changed here.
 
+use std::borrow::Cow;
+
 use pinion_domain::Error;
 use pinion_domain::extension::manifest::is_name;
 use pinion_domain::extension::{Grant, Kind, Owner, PluginInfo};
 use pinion_domain::page::Page;
 use pinion_store::StoredPlugin;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -13,9 +16,9 @@ use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
 
 /// A plugin as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct PluginResponse {
+pub(crate) struct PluginResponse {
     name: String,
     version: String,
     kind: Kind,
@@ -30,6 +33,31 @@ struct PluginResponse {
     asks: Vec<Grant>,
     /// What it may reach.
     grants: Vec<Grant>,
+}
+
+/// What it may reach, from now on.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "PluginGrantsRequest")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Grants {
+    grants: Vec<Grant>,
+}
+
+/// The raw bytes of a WebAssembly component. Never made: handlers take them as they come.
+pub(crate) enum Component {}
+
+impl JsonSchema for Component {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Component".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "contentMediaType": "application/wasm" })
+    }
 }
 
 impl From<PluginInfo> for PluginResponse {
@@ -112,11 +140,6 @@ pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {
 
 /// Replaces all grants.
 pub(crate) async fn put_grants(api: &Api, call: Call) -> Result<Answer> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Grants {
-        grants: Vec<Grant>,
-    }
     let Grants { grants } = call.json()?;
     let plugin = own(api, &call)?;
     let name = call.label("plugin-name");

@@ -5,6 +5,7 @@ use pinion_domain::extension::Kind;
 use pinion_domain::id::fresh_id;
 use pinion_domain::recommender::Recommender;
 use pinion_store::{Versioned, Write};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -12,9 +13,10 @@ use crate::extract::{Answer, Call};
 use crate::{Api, hooks};
 
 /// `RecommenderConfigurationResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RecommenderConfigurationResponse")]
 #[serde(rename_all = "PascalCase")]
-struct RecommenderResponse {
+pub(crate) struct RecommenderResponse {
     creation_date: String,
     id: String,
     last_modified_date: String,

@@ -70,17 +70,17 @@ pub fn route(method: &Method, path: RawPath<'_>) -> Result<(&'static Operation, 
             .zip(&segments)
             .all(|(pattern, segment)| label(pattern).is_some() || pattern == segment)
     };
-    let mut known_path = false;
+    let mut allowed = Vec::new();
     for route in ROUTES.get(segments.len()).into_iter().flatten().filter(fits) {
-        known_path = true;
         if route.operation.method == method {
             return Ok((route.operation, labels(&route.pattern, &segments)?));
         }
+        allowed.push(&route.operation.method);
     }
-    Err(if known_path {
-        ApiError::method_not_allowed(format!("{method} is not a method of this resource."))
-    } else {
+    Err(if allowed.is_empty() {
         ApiError::not_found("There is no operation under this path.")
+    } else {
+        ApiError::method_not_allowed(format!("{method} is not a method of this resource."), &allowed)
     })
 }
 

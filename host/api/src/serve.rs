@@ -1,6 +1,6 @@
 //! One request from the wire to its answer.
 //!
-//! The order is: path, operation, body (limited), signature, authorization, handler. Whatever happens,
+//! The order is: path, operation, body (limited), signature, rate, authorization, handler. Whatever happens,
 //! the answer has AWS's shape, `x-amzn-RequestId` and `Date` (by which SDKs set their clocks), and is
 //! counted.
 
@@ -123,6 +123,8 @@ async fn answer(
         account: authority.principal.account.clone(),
         region,
     };
+    api.rates
+        .take(&tenant.account, operation.name, api.clock().now())?;
     let arn = operation.arn(&tenant, &labels)?;
     let query = Query::parse(query)?;
     let facts = Facts {
@@ -145,6 +147,11 @@ async fn answer(
         request_id: request_id.to_owned(),
     };
     let answer = (operation.handler)(api, call).await?;
+    debug_assert!(
+        operation.answers.is(answer.document()),
+        "{} answers something else than the table says",
+        operation.name
+    );
     Ok(success(operation, answer))
 }
 

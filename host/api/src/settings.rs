@@ -3,6 +3,7 @@
 use pinion_domain::app::{ApplicationSettings, ApplicationSettingsJourneyLimits};
 use pinion_domain::campaign::{CampaignHook, Limits, QuietTime};
 use pinion_domain::id::AppId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -13,9 +14,10 @@ use crate::{Api, hooks};
 /// `ApplicationSettingsResource`. Three members are always objects: the Terraform provider
 /// dereferences them without looking.
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApplicationSettingsResource")]
 #[serde(rename_all = "PascalCase")]
-struct SettingsResource {
+pub(crate) struct SettingsResource {
     application_id: AppId,
     campaign_hook: CampaignHook,
     last_modified_date: Option<String>,

@@ -10,6 +10,7 @@ use pinion_domain::journey::JourneyDocument;
 use pinion_domain::segment::SegmentDocument;
 use pinion_domain::template::EmailTemplate;
 use pinion_store::Document;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -17,8 +18,8 @@ use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
 
 /// `TagsModel`.
-#[derive(Serialize, Deserialize)]
-struct TagsModel {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TagsModel {
     tags: BTreeMap<String, String>,
 }
 

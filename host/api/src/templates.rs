@@ -13,9 +13,8 @@ use pinion_domain::template::{
 };
 use pinion_engine::render::CheckedTemplate;
 use pinion_store::{Document, Versioned, Write};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use serde_with::skip_serializing_none;
 
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
@@ -40,9 +39,10 @@ macro_rules! of_type {
 }
 
 /// `EmailTemplateResponse`, `SMSTemplateResponse` and so on.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}Response")]
 #[serde(rename_all = "PascalCase")]
-struct TemplateResponse<T> {
+pub(crate) struct TemplateResponse<T> {
     arn: String,
     creation_date: String,
     last_modified_date: String,
@@ -56,21 +56,50 @@ struct TemplateResponse<T> {
     tags: BTreeMap<String, String>,
 }
 
-/// `TemplateResponse` and `TemplateVersionResponse`.
-#[skip_serializing_none]
-#[derive(Serialize)]
+/// `TemplateResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TemplateResponse")]
 #[serde(rename_all = "PascalCase")]
-struct SummaryResponse {
-    arn: Option<String>,
+pub(crate) struct SummaryResponse {
+    arn: String,
+    #[serde(flatten)]
+    version: VersionResponse,
+    #[serde(rename = "tags")]
+    tags: BTreeMap<String, String>,
+}
+
+/// `TemplateVersionResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TemplateVersionResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct VersionResponse {
     creation_date: String,
     last_modified_date: String,
     #[serde(flatten)]
     summary: TemplateSummary,
-    #[serde(rename = "tags")]
-    tags: Option<BTreeMap<String, String>>,
     template_name: String,
     template_type: TemplateType,
     version: String,
+}
+
+/// `CreateTemplateMessageBody`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreateTemplateMessageBody")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Created {
+    arn: String,
+    message: &'static str,
+    #[serde(rename = "RequestID")]
+    request_id: String,
+}
+
+/// `TemplateActiveVersionRequest`.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "TemplateActiveVersionRequest")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ActiveVersion {
+    /// A number, or `latest`.
+    version: Option<String>,
 }
 
 fn arn(tenant: &Tenant, name: &str, template_type: TemplateType) -> String {
@@ -94,7 +123,11 @@ pub(crate) async fn create<T: Template>(api: &Api, call: Call) -> Result<Answer>
         .map_err(taken)?;
     let arn = arn(&call.tenant, name, T::TYPE);
     api.store().put_tags(&call.tenant, &arn, given).await?;
-    Answer::json(&json!({ "Arn": arn, "Message": "Created", "RequestID": call.request_id }))
+    Answer::json(&Created {
+        arn,
+        message: "Created",
+        request_id: call.request_id,
+    })
 }
 
 /// The service model lists no conflict for these operations: a name that is taken is a bad request.
@@ -195,21 +228,19 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
     Answer::page(&templates.map(|(kind, template)| {
         let arn = arn(&call.tenant, &template.id, kind);
         SummaryResponse {
-            tags: Some(tags.remove(&arn).unwrap_or_default()),
-            arn: Some(arn),
-            ..SummaryResponse::new(kind, template)
+            tags: tags.remove(&arn).unwrap_or_default(),
+            arn,
+            version: VersionResponse::new(kind, template),
         }
     }))
 }
 
-impl SummaryResponse {
+impl VersionResponse {
     fn new(template_type: TemplateType, template: Versioned<TemplateSummary>) -> Self {
         Self {
-            arn: None,
             creation_date: template.creation_date,
             last_modified_date: template.last_modified_date,
             summary: template.document,
-            tags: None,
             template_name: template.id,
             template_type,
             version: template.version.to_string(),
@@ -233,7 +264,7 @@ async fn list_versions_of<T: Template>(api: &Api, call: Call) -> Result<Answer> 
     if versions.items.is_empty() && !exists_as::<T>(api, &call.tenant, name, None).await? {
         return Err(missing(&call).into());
     }
-    Answer::page(&versions.map(|version| SummaryResponse::new(T::TYPE, version)))
+    Answer::page(&versions.map(|version| VersionResponse::new(T::TYPE, version)))
 }
 
 pub(crate) async fn set_active_version(api: &Api, call: Call) -> Result<Answer> {
@@ -244,12 +275,6 @@ pub(crate) async fn set_active_version(api: &Api, call: Call) -> Result<Answer> 
 }
 
 async fn set_active_version_of<T: Template>(api: &Api, call: Call) -> Result<Answer> {
-    /// `TemplateActiveVersionRequest`.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct ActiveVersion {
-        version: Option<String>,
-    }
     let name = call.label("template-name");
     let ActiveVersion { version } = call.json()?;
     let template: Option<Versioned<T>> = api.store().document(&call.tenant, name, None).await?;

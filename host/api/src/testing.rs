@@ -31,6 +31,7 @@ use tower::ServiceExt;
 
 use crate::Api;
 use crate::auth::sigv4::{Credentials, Rules, Signer};
+use crate::rates::Rates;
 use crate::sts::Providers;
 
 /// The API with what it stands on. The clock stands still until told to move; nothing runs in the
@@ -171,6 +172,15 @@ impl TestApi {
     /// The same server, believing these identity providers.
     pub fn with_providers(&self, providers: Providers) -> Self {
         let api = Api::new(self.engine.clone(), Rules::default()).with_providers(providers);
+        Self {
+            router: crate::router(Arc::new(api)),
+            ..self.again()
+        }
+    }
+
+    /// The same server, with these rates.
+    pub fn with_rates(&self, rates: Rates) -> Self {
+        let api = Api::new(self.engine.clone(), Rules::default()).with_rates(rates);
         Self {
             router: crate::router(Arc::new(api)),
             ..self.again()

@@ -3,11 +3,19 @@
 use pinion_domain::Error;
 use pinion_domain::endpoint::{Endpoint, EndpointResponse};
 use pinion_domain::id::{AppId, UserId};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
+
+/// `EndpointsResponse`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct EndpointsResponse {
+    item: Vec<EndpointResponse>,
+}
 
 pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
@@ -35,5 +43,5 @@ fn answer(app: &AppId, user: &UserId, endpoints: Vec<Endpoint>) -> Result<Answer
         .into_iter()
         .map(|endpoint| endpoint.response(app))
         .collect();
-    Answer::json(&json!({ "Item": items }))
+    Answer::json(&EndpointsResponse { item: items })
 }

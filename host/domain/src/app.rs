@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -10,7 +11,8 @@ use crate::id::{AppId, Tenant};
 use crate::journey::TimeframeCap;
 
 /// `CreateApplicationRequest`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CreateApplicationRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateApplication {
     /// The display name.
@@ -37,7 +39,8 @@ pub struct App {
 
 /// `WriteApplicationSettingsRequest` and what is kept of it: parts that a write leaves out stay.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WriteApplicationSettingsRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct ApplicationSettings {
     /// Default hook of all campaigns.
@@ -58,7 +61,7 @@ pub struct ApplicationSettings {
 
 /// `ApplicationSettingsJourneyLimits`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApplicationSettingsJourneyLimits {
     /// Messages to an endpoint in 24 hours.

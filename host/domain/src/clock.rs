@@ -1,8 +1,10 @@
 //! Time as a parameter, so that tests can move it.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Tells the time.
@@ -94,6 +96,20 @@ impl<'de> Deserialize<'de> for Instant {
         parse_iso(&text)
             .map(Self)
             .ok_or_else(|| de::Error::custom("must be an ISO 8601 instant"))
+    }
+}
+
+impl JsonSchema for Instant {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

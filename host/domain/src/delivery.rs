@@ -1,5 +1,6 @@
 //! The words of the ledger: what became of each recipient, and why.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -125,7 +126,7 @@ reasons! {
 }
 
 /// `DeliveryStatus` of a direct message's result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum DeliveryStatus {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::endpoint::EndpointRequest;
 
 /// `EventsRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventsRequest {
     /// By endpoint id.
@@ -16,7 +17,7 @@ pub struct EventsRequest {
 }
 
 /// `EventsBatch`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventsBatch {
     /// An update of the endpoint; `{}` changes nothing.
@@ -27,7 +28,7 @@ pub struct EventsBatch {
 
 /// `Event`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Event {
@@ -45,7 +46,7 @@ pub struct Event {
 
 /// `Session`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Session {

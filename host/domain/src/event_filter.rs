@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -10,7 +11,8 @@ use crate::segment::{AttributeDimension, MetricDimension, SetDimension};
 use crate::{Error, Result};
 
 /// `CampaignEventFilter` and `EventFilter`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CampaignEventFilter")]
 #[serde(rename_all = "PascalCase")]
 pub struct EventFilter {
     /// Which event.
@@ -20,7 +22,7 @@ pub struct EventFilter {
 }
 
 /// `FilterType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FilterType {
     /// Events that the server itself writes.
@@ -31,7 +33,7 @@ pub enum FilterType {
 
 /// `EventDimensions`: all of them hold.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventDimensions {
     /// By name of the event's attribute.

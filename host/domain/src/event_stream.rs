@@ -1,12 +1,13 @@
 //! The event stream of an application: where its events are to be published.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::ForeignArn;
 use crate::{Error, Result};
 
 /// `WriteEventStream`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct WriteEventStream {
     /// A Kinesis data stream or a Firehose delivery stream.
@@ -16,7 +17,7 @@ pub struct WriteEventStream {
 }
 
 /// What is stored of an event stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventStreamDocument {
     /// What the request said.

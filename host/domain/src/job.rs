@@ -1,5 +1,6 @@
 //! Import and export jobs.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -19,7 +20,7 @@ pub trait Definition: Clone + Serialize + DeserializeOwned + Send + Sync + 'stat
 
 /// `ImportJobRequest` and `ImportJobResource`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ImportJobRequest {
     /// Make a segment of what was imported; absent counts as `SegmentName` or `SegmentId` present.
@@ -51,7 +52,7 @@ impl Definition for ImportJobRequest {
 
 /// `ExportJobRequest` and `ExportJobResource`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ExportJobRequest {
     /// Kept for clients; credentials come from the server's environment.
@@ -74,7 +75,7 @@ impl Definition for ExportJobRequest {
 }
 
 /// `JobStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum JobStatus {
@@ -98,7 +99,7 @@ impl JobStatus {
 
 /// What is stored of a job: `ImportJobResponse` or `ExportJobResponse` without what names it.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Job<D> {
     /// Files read or written to the end.

@@ -2,6 +2,7 @@
 //! (developer guide, "Generating one-time passwords").
 
 use rand::{CryptoRng, RngExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::ChannelType;
@@ -19,7 +20,8 @@ const LONGEST_REFERENCE: usize = 48;
 const LONGEST_IDENTITY: usize = 256;
 
 /// `SendOTPMessageRequestParameters`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SendOTPMessageRequestParameters")]
 #[serde(rename_all = "PascalCase")]
 pub struct SendOtp {
     /// Wrong guesses after which the code is worth nothing: 1 to 5.
@@ -47,7 +49,8 @@ pub struct SendOtp {
 }
 
 /// `VerifyOTPMessageRequestParameters`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VerifyOTPMessageRequestParameters")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "as in SendOtp")]
 pub struct VerifyOtp {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -11,7 +12,8 @@ use crate::{Error, Result};
 
 /// `CreateRecommenderConfiguration` and `UpdateRecommenderConfigurationShape`; also what is stored.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CreateRecommenderConfiguration")]
 #[serde(rename_all = "PascalCase")]
 pub struct Recommender {
     /// Attributes that the transformer fills, with the names under which people see them.
@@ -36,7 +38,7 @@ pub struct Recommender {
 }
 
 /// `RecommendationProviderIdType`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum IdType {

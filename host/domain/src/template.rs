@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -12,7 +13,7 @@ use crate::message::push::PushMessage;
 use crate::{Error, Result};
 
 /// The five types of templates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum TemplateType {
@@ -76,7 +77,7 @@ template_documents! {
 
 /// What lists tell of a template, whatever its type.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct TemplateSummary {
     /// A JSON object of names and defaults, as text.
@@ -87,7 +88,8 @@ pub struct TemplateSummary {
 
 /// `EmailTemplateRequest`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EmailTemplateRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct EmailTemplate {
     /// A JSON object of names and defaults, as text.
@@ -118,7 +120,8 @@ impl EmailTemplate {
 
 /// `SMSTemplateRequest`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SMSTemplateRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct SmsTemplate {
     /// Handlebars.
@@ -136,7 +139,8 @@ pub struct SmsTemplate {
 
 /// `VoiceTemplateRequest`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VoiceTemplateRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct VoiceTemplate {
     /// The script, Handlebars.
@@ -157,7 +161,8 @@ pub struct VoiceTemplate {
 /// `PushNotificationTemplateRequest`. Each part reads the members that its service knows; all texts are
 /// Handlebars.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PushNotificationTemplateRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct PushTemplate {
     /// For Amazon Device Messaging.
@@ -218,7 +223,8 @@ impl PushTemplate {
 
 /// `InAppTemplateRequest`: no variables, the app draws it.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "InAppTemplateRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct InAppTemplate {
     /// Pages, one after the other.
@@ -260,7 +266,7 @@ pub fn defaults(default_substitutions: Option<&str>) -> Result<BTreeMap<String, 
 
 /// `MessageHeader`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct MessageHeader {
@@ -270,7 +276,7 @@ pub struct MessageHeader {
 
 /// `TemplateConfiguration`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct TemplateConfiguration {
@@ -325,7 +331,8 @@ impl NamedTemplate<'_> {
 
 /// `Template`: without a version, the one that is active when the message is sent.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Template")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct TemplateReference {

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use pinion_api::rates::Rates;
 use pinion_api::sts::{KeySource, Provider};
 use pinion_domain::channel::ChannelType;
 use pinion_domain::extension::Grant;
@@ -45,6 +46,9 @@ pub struct Config {
     pub engine: EngineSection,
     /// What requests may do.
     pub access: Access,
+    /// Requests a second that an account may make, by operation; `default` is for those that are not named.
+    /// Without both, as many as it likes.
+    pub rates: BTreeMap<String, u32>,
     /// How much there may be of everything; absent keys keep what Pinpoint's guide says.
     pub quotas: Quotas,
     /// Logs.
@@ -255,7 +259,13 @@ impl Config {
         config.bindings()?;
         config.http.trusted_proxies()?;
         config.access.providers()?;
+        config.rates()?;
         Ok(config)
+    }
+
+    /// How often accounts may ask.
+    pub fn rates(&self) -> Result<Rates> {
+        Rates::new(&self.rates).map_err(|problem| anyhow!("rates.{problem}"))
     }
 
     /// The server-wide bindings.
@@ -413,6 +423,10 @@ mod tests {
             (
                 "[http]\ntrusted_proxies = [\"10.0.0.0/99\"]\n".to_owned(),
                 "http.trusted_proxies",
+            ),
+            (
+                "[rates]\nGetEverything = 1\n".to_owned(),
+                "rates.GetEverything: is no operation",
             ),
         ] {
             let error = load(&file, &[]).unwrap_err().to_string();

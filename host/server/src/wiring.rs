@@ -137,10 +137,9 @@ pub fn api(config: &Config, engine: &Engine) -> Result<Api> {
         ..Rules::default()
     };
     let providers = config.access.providers()?;
-    Ok(
-        Api::new(engine.clone(), rules)
-            .with_providers(Providers::new(providers, Arc::new(JwksClient::new()))),
-    )
+    Ok(Api::new(engine.clone(), rules)
+        .with_providers(Providers::new(providers, Arc::new(JwksClient::new())))
+        .with_rates(config.rates()?))
 }
 
 /// The engine of these settings. `public_url` is where links lead.

@@ -10,6 +10,7 @@ use pinion_domain::delivery::{Outcome, Reason, activity_id};
 use pinion_domain::id::{AppId, CampaignId};
 use pinion_domain::page::{Page, PageRequest};
 use pinion_store::{AppRef, Count, LedgerRow, RollupFilter, Run, RunState};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -19,9 +20,9 @@ use crate::extract::{Answer, Call};
 
 /// `ActivityResponse`, and beside AWS's members a sentence why a run failed.
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct ActivityResponse {
+pub(crate) struct ActivityResponse {
     application_id: AppId,
     campaign_id: CampaignId,
     id: String,

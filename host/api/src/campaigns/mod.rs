@@ -16,9 +16,10 @@ use pinion_domain::quotas::check_count;
 use pinion_domain::segment::SegmentDocument;
 use pinion_store::{AppRef, Run, RunState, StateChange, Versioned, Write};
 
-pub(crate) use activities::activities;
+pub(crate) use activities::{ActivityResponse, activities};
 use lifecycle::{Past, after_update, at_creation, present};
-use response::{CampaignResponse, arn};
+pub(crate) use response::CampaignResponse;
+use response::arn;
 
 use crate::error::Result;
 use crate::extract::{Answer, Call};

@@ -6,16 +6,19 @@ use pinion_domain::arn::Arn;
 use pinion_domain::campaign::{CampaignDocument, Treatment};
 use pinion_domain::id::AppId;
 use pinion_store::AppRef;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
+use serde_json::Value;
 use serde_with::skip_serializing_none;
 
 use super::Campaign;
 
 /// `CampaignResponse`.
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(transform = has_segment)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct CampaignResponse {
+pub(crate) struct CampaignResponse {
     application_id: AppId,
     arn: String,
     creation_date: String,
@@ -33,8 +36,15 @@ pub(super) struct CampaignResponse {
     version: u32,
 }
 
+/// Without a segment, no campaign is stored.
+fn has_segment(schema: &mut Schema) {
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.extend(["SegmentId".into(), "SegmentVersion".into()]);
+    }
+}
+
 /// `TreatmentResource`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct TreatmentResource {
     #[serde(flatten)]
@@ -43,7 +53,7 @@ struct TreatmentResource {
 }
 
 /// `CampaignState`.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct CampaignState {
     campaign_status: String,

@@ -4,6 +4,7 @@ use pinion_domain::Error;
 use pinion_domain::iam::entity::{EntityKind, Group, Holder};
 use pinion_domain::id::AccountId;
 use pinion_store::Stored;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -13,9 +14,9 @@ use crate::error::Result;
 use crate::extract::{Answer, Call};
 
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct GroupResponse {
+pub(crate) struct GroupResponse {
     group_name: String,
     group_id: String,
     arn: String,

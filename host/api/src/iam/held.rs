@@ -3,12 +3,29 @@
 use pinion_domain::Error;
 use pinion_domain::iam::entity::{Holder, check_inline_name};
 use pinion_domain::iam::{Json, Policy, PolicyKind};
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
+
+/// A policy to keep.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "InlinePolicyRequest")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct InlineRequest {
+    policy_document: Json,
+}
+
+/// A policy that is kept.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InlinePolicyResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct InlineResponse {
+    policy_name: String,
+    policy_document: Json,
+}
 
 /// Whom the path names.
 fn holder(call: &Call) -> Holder {
@@ -25,14 +42,9 @@ fn missing(holder: &Holder, policy: &str) -> Error {
 
 /// Makes or replaces a policy of its own.
 pub(crate) async fn put(api: &Api, call: Call) -> Result<Answer> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Request {
-        policy_document: Json,
-    }
     let name = call.label("policy-name");
     check_inline_name(name)?;
-    let Request { policy_document } = call.json()?;
+    let InlineRequest { policy_document } = call.json()?;
     Policy::compile("PolicyDocument", &policy_document, PolicyKind::Identity)?;
     let account = &call.tenant.account;
     api.store()
@@ -48,7 +60,10 @@ pub(crate) async fn get(api: &Api, call: Call) -> Result<Answer> {
         .inline_policy(&call.tenant.account, &holder, name)
         .await?;
     let document = found.ok_or_else(|| missing(&holder, name))?;
-    Answer::json(&json!({ "PolicyName": name, "PolicyDocument": document }))
+    Answer::json(&InlineResponse {
+        policy_name: name.to_owned(),
+        policy_document: document,
+    })
 }
 
 pub(crate) async fn delete(api: &Api, call: Call) -> Result<Answer> {

@@ -3,18 +3,19 @@
 use pinion_domain::Error;
 use pinion_domain::iam::entity::User;
 use pinion_domain::id::AccessKeyId;
+use pinion_domain::page::Page;
 use pinion_store::AccessKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::existing;
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct KeyResponse {
+pub(crate) struct KeyResponse {
     access_key_id: AccessKeyId,
     user_name: String,
     /// `Active` or `Inactive`.
@@ -23,6 +24,15 @@ struct KeyResponse {
     /// Shown once, when the key is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_access_key: Option<String>,
+}
+
+/// Switches a key on or off.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "UpdateAccessKeyRequest")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct StatusRequest {
+    /// `Active` or `Inactive`.
+    status: String,
 }
 
 impl KeyResponse {
@@ -48,8 +58,10 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
         .store()
         .user_access_keys(&call.tenant.account, &user.name)
         .await?;
-    let items: Vec<KeyResponse> = keys.iter().map(KeyResponse::new).collect();
-    Answer::json(&json!({ "Item": items }))
+    Answer::page(&Page {
+        items: keys.iter().map(KeyResponse::new).collect(),
+        next_token: None,
+    })
 }
 
 pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
@@ -65,12 +77,7 @@ pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
 }
 
 pub(crate) async fn update(api: &Api, call: Call) -> Result<Answer> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Request {
-        status: String,
-    }
-    let enabled = match call.json::<Request>()?.status.as_str() {
+    let enabled = match call.json::<StatusRequest>()?.status.as_str() {
         "Active" => true,
         "Inactive" => false,
         _ => return Err(Error::invalid("Status", "must be Active or Inactive").into()),

@@ -26,15 +26,15 @@ use pinion_domain::Error;
 use pinion_domain::iam::entity::{Entity, EntityKind, Holder};
 use pinion_domain::id::AccountId;
 use pinion_store::Stored;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::Api;
 use crate::error::Result;
 use crate::extract::Call;
 
 /// The policies of a user, group or role, by name.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct PolicyNames {
     /// Of its own.
@@ -66,14 +66,6 @@ fn missing(kind: EntityKind, name: &str) -> Error {
 async fn existing<E: Entity>(api: &Api, call: &Call, name: &str) -> Result<Stored<E>> {
     let found = api.store().entity(&call.tenant.account, name).await?;
     Ok(found.ok_or_else(|| missing(E::KIND, name))?)
-}
-
-/// The body, which may be left out altogether.
-fn optional<T: DeserializeOwned + Default>(call: &Call) -> Result<T> {
-    if call.body.is_empty() {
-        return Ok(T::default());
-    }
-    call.json()
 }
 
 /// A boundary as requests name it: the ARN of a managed policy of the account, or empty for none.

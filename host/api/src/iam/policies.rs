@@ -5,6 +5,7 @@ use pinion_domain::iam::entity::{EntityKind, ManagedPolicy, PolicyChange};
 use pinion_domain::iam::{Json, Policy, PolicyKind};
 use pinion_domain::id::AccountId;
 use pinion_store::Stored;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::existing;
@@ -12,9 +13,9 @@ use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct PolicyResponse {
+pub(crate) struct PolicyResponse {
     policy_name: String,
     policy_id: String,
     arn: String,
@@ -37,9 +38,9 @@ impl PolicyResponse {
 }
 
 /// What is left out stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct PolicyRequest {
+pub(crate) struct PolicyRequest {
     description: Option<String>,
     policy_document: Option<Json>,
 }

@@ -5,6 +5,7 @@ use pinion_domain::iam::entity::{DEFAULT_SESSION, EntityKind, Holder, LONGEST_SE
 use pinion_domain::iam::{Json, Policy, PolicyKind};
 use pinion_domain::id::AccountId;
 use pinion_store::Stored;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -14,9 +15,9 @@ use crate::extract::{Answer, Call};
 use crate::{Api, tags};
 
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct RoleResponse {
+pub(crate) struct RoleResponse {
     role_name: String,
     role_id: String,
     arn: String,
@@ -59,9 +60,9 @@ impl RoleResponse {
 }
 
 /// What is left out stays, or has its usual value.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct RoleRequest {
+pub(crate) struct RoleRequest {
     description: Option<String>,
     assume_role_policy_document: Option<Json>,
     max_session_duration: Option<u32>,

@@ -7,8 +7,8 @@ use pinion_domain::arn::Arn;
 use pinion_domain::iam::decide::{Deciding, Layer};
 use pinion_domain::iam::entity::{EntityKind, Holder};
 use pinion_domain::iam::{Request, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_with::skip_serializing_none;
 
 use super::missing;
@@ -20,9 +20,9 @@ use crate::extract::{Answer, Call};
 /// Questions of one request.
 const MOST: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Questions {
+pub(crate) struct Questions {
     actions: Vec<String>,
     resources: Vec<String>,
     /// Values of condition keys; the principal's own and the time are known.
@@ -30,7 +30,7 @@ struct Questions {
     context: BTreeMap<String, OneOrMany>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
@@ -38,7 +38,7 @@ enum OneOrMany {
 }
 
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Outcome {
     action: String,
@@ -52,7 +52,7 @@ struct Outcome {
 }
 
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct StatementResponse {
     layer: &'static str,
@@ -60,6 +60,14 @@ struct StatementResponse {
     sid: Option<String>,
     /// From 0.
     index: usize,
+}
+
+/// An outcome per action and resource.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SimulationResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Outcomes {
+    results: Vec<Outcome>,
 }
 
 fn layer(layer: Layer) -> &'static str {
@@ -128,7 +136,7 @@ pub(crate) async fn simulate(api: &Api, call: Call) -> Result<Answer> {
             });
         }
     }
-    Answer::json(&json!({ "Results": outcomes }))
+    Answer::json(&Outcomes { results: outcomes })
 }
 
 /// The principal of the path, as if it had signed with a key of its own.

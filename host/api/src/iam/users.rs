@@ -3,18 +3,19 @@
 use pinion_domain::iam::entity::{EntityKind, Holder, User, UserChange};
 use pinion_domain::id::AccountId;
 use pinion_store::Stored;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::{PolicyNames, Tags, boundary_arn, boundary_name, existing, optional};
+use super::{PolicyNames, Tags, boundary_arn, boundary_name, existing};
 use crate::error::Result;
 use crate::extract::{Answer, Call};
 use crate::{Api, tags};
 
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct UserResponse {
+pub(crate) struct UserResponse {
     user_name: String,
     user_id: String,
     arn: String,
@@ -54,9 +55,9 @@ impl UserResponse {
 }
 
 /// What is left out stays, or is nothing.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct UserRequest {
+pub(crate) struct UserRequest {
     permissions_boundary: Option<String>,
     #[serde(rename = "tags")]
     tags: Option<Tags>,
@@ -85,7 +86,7 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer> {
 pub(crate) async fn create(api: &Api, call: Call) -> Result<Answer> {
     let name = call.label("user-name");
     EntityKind::User.check_name(name)?;
-    let change = optional::<UserRequest>(&call)?.change(api, &call)?;
+    let change = call.optional_json::<UserRequest>()?.change(api, &call)?;
     let user = User {
         boundary: change.boundary.flatten(),
         tags: change.tags.unwrap_or_default(),

@@ -7,25 +7,56 @@ use pinion_domain::Error;
 use pinion_domain::clock::iso;
 use pinion_domain::id::AppId;
 use pinion_domain::page::Page;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_with::skip_serializing_none;
 
 use super::{Journey, existing};
 use crate::Api;
 use crate::error::Result;
 use crate::extract::{Answer, Call};
 
-/// `JourneyExecutionMetricsResponse` and the three others, which differ in what they are about.
-#[skip_serializing_none]
-#[derive(Serialize)]
+/// `JourneyExecutionMetricsResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JourneyExecutionMetricsResponse")]
 #[serde(rename_all = "PascalCase")]
-struct MetricsResponse {
-    activity_type: Option<&'static str>,
+pub(crate) struct Metrics {
     application_id: AppId,
-    journey_activity_id: Option<String>,
     journey_id: String,
     last_evaluated_time: String,
     metrics: BTreeMap<String, String>,
+}
+
+/// `JourneyExecutionActivityMetricsResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{M}OfActivity")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OfActivity<M> {
+    activity_type: &'static str,
+    journey_activity_id: String,
+    #[serde(flatten)]
+    metrics: M,
+}
+
+/// `JourneyRunExecutionMetricsResponse` and `JourneyRunExecutionActivityMetricsResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{M}OfRun")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OfRun<M> {
+    run_id: String,
+    #[serde(flatten)]
+    metrics: M,
+}
+
+/// `JourneyRunResponse`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JourneyRunResponse")]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RunResponse {
+    creation_time: String,
+    last_update_time: String,
+    run_id: String,
+    /// `SCHEDULED`, `RUNNING`, `COMPLETED` or `CANCELLED`.
+    status: String,
 }
 
 /// `JourneyRunsResponse`.
@@ -33,7 +64,7 @@ pub(crate) async fn runs(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     existing(api, &app, &call).await?;
     call.page()?;
-    Answer::page(&Page::<()> {
+    Answer::page(&Page::<RunResponse> {
         items: Vec::new(),
         next_token: None,
     })
@@ -43,7 +74,7 @@ pub(crate) async fn metrics(api: &Api, call: Call) -> Result<Answer> {
     let app = api.app(&call).await?;
     let journey = existing(api, &app, &call).await?;
     call.page()?;
-    answer(api, &call, journey, None)
+    Answer::json(&counted(api, &call, journey))
 }
 
 pub(crate) async fn activity_metrics(api: &Api, call: Call) -> Result<Answer> {
@@ -51,7 +82,11 @@ pub(crate) async fn activity_metrics(api: &Api, call: Call) -> Result<Answer> {
     let journey = existing(api, &app, &call).await?;
     let activity = activity_type(&journey, &call)?;
     call.page()?;
-    answer(api, &call, journey, Some(activity))
+    Answer::json(&OfActivity {
+        activity_type: activity,
+        journey_activity_id: call.label("journey-activity-id").to_owned(),
+        metrics: counted(api, &call, journey),
+    })
 }
 
 pub(crate) async fn run_metrics(api: &Api, call: Call) -> Result<Answer> {
@@ -80,13 +115,11 @@ fn activity_type(journey: &Journey, call: &Call) -> Result<&'static str> {
     Ok(activity.kind(id)?.metrics_type())
 }
 
-fn answer(api: &Api, call: &Call, journey: Journey, activity_type: Option<&'static str>) -> Result<Answer> {
-    Answer::json(&MetricsResponse {
-        activity_type,
+fn counted(api: &Api, call: &Call, journey: Journey) -> Metrics {
+    Metrics {
         application_id: call.app_id(),
-        journey_activity_id: call.labels.find("journey-activity-id").map(str::to_owned),
         journey_id: journey.id,
         last_evaluated_time: iso(api.clock().now()),
         metrics: BTreeMap::new(),
-    })
+    }
 }

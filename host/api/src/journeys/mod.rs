@@ -11,9 +11,13 @@ use pinion_domain::arn::Arn;
 use pinion_domain::id::{AppId, fresh_id};
 use pinion_domain::journey::{JourneyDocument, JourneyState, check_publishable};
 use pinion_store::{AppRef, Versioned, Write};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use metrics::{activity_metrics, metrics, run_activity_metrics, run_metrics, runs};
+pub(crate) use metrics::{
+    Metrics, OfActivity, OfRun, RunResponse, activity_metrics, metrics, run_activity_metrics, run_metrics,
+    runs,
+};
 
 use crate::error::{ApiError, Result};
 use crate::extract::{Answer, Call};
@@ -22,9 +26,9 @@ use crate::{Api, tags};
 type Journey = Versioned<JourneyDocument>;
 
 /// `JourneyResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct JourneyResponse {
+pub(crate) struct JourneyResponse {
     application_id: AppId,
     creation_date: String,
     id: String,
@@ -151,9 +155,10 @@ fn check_editable(journey: &Journey) -> Result<(), Error> {
 }
 
 /// `JourneyStateRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyStateRequest")]
 #[serde(rename_all = "PascalCase")]
-struct StateRequest {
+pub(crate) struct StateRequest {
     state: Option<JourneyState>,
 }
 

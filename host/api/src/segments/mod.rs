@@ -9,6 +9,7 @@ use pinion_domain::arn::Arn;
 use pinion_domain::id::{AppId, fresh_id};
 use pinion_domain::segment::{SegmentDocument, WriteSegment, check};
 use pinion_store::{AppRef, Versioned, Write};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -20,9 +21,9 @@ use crate::{Api, campaigns, tags};
 
 /// `SegmentResponse`.
 #[skip_serializing_none]
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct SegmentResponse {
+pub(crate) struct SegmentResponse {
     application_id: AppId,
     arn: String,
     creation_date: String,

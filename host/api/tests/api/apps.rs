@@ -102,7 +102,7 @@ async fn settings_that_cannot_be_are_refused() {
         ),
         (
             json!({ "CampaignHook": { "WebUrl": "https://a.test" } }),
-            501,
+            400,
             "WebUrl is not supported yet",
         ),
     ] {

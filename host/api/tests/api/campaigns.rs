@@ -195,7 +195,7 @@ async fn campaigns_that_cannot_be_are_refused() {
         (
             "Schedule",
             json!({ "StartTime": "IMMEDIATE", "IsLocalTime": true }),
-            501,
+            400,
             "local time",
         ),
         (

@@ -1,9 +1,12 @@
 //! The front door: what every request meets before its handler.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use http::{HeaderValue, Request, header};
 use jiff::SignedDuration;
 use pinion_api::operations::OPERATIONS;
+use pinion_api::rates::Rates;
 use pinion_api::testing::TestApi;
 
 #[tokio::test]
@@ -158,4 +161,34 @@ async fn browsers_of_any_origin_may_ask() {
         .to_str()
         .unwrap();
     assert!(exposed.contains("x-amzn-errortype") && exposed.contains("x-amzn-requestid"));
+}
+
+#[tokio::test]
+async fn a_method_that_is_none_is_told_which_are() {
+    let api = TestApi::new().await;
+    let reply = api.send(api.signed("PATCH", "/v1/apps", Vec::new())).await;
+    let (code, _) = reply.error(405);
+    assert_eq!(code, "MethodNotAllowedException");
+    assert_eq!(reply.headers[header::ALLOW], "POST, GET");
+}
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_when_to_come_again() {
+    let api = TestApi::new().await;
+    let rates = Rates::new(&BTreeMap::from([("GetApps".to_owned(), 1)])).unwrap();
+    let api = api.with_rates(rates);
+    api.get("/v1/apps").await.json(200);
+    let reply = api.get("/v1/apps").await;
+    let (code, _) = reply.error(429);
+    assert_eq!(code, "TooManyRequestsException");
+    assert_eq!(reply.headers[header::RETRY_AFTER], "1");
+    // Others have a bucket of their own, and so have other accounts.
+    api.get("/v1/recommenders").await.json(200);
+    api.as_account("222222222222")
+        .await
+        .get("/v1/apps")
+        .await
+        .json(200);
+    api.clock.advance(SignedDuration::from_secs(1));
+    api.get("/v1/apps").await.json(200);
 }

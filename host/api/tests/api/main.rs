@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking")]
 
+mod openapi;
 mod operations;
 mod oracle;
 mod phone;

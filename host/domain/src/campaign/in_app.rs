@@ -2,6 +2,7 @@
 //! event filter when to show them; so no run begins, and the status follows from the schedule alone.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -15,7 +16,8 @@ use crate::{Error, Result};
 
 /// `InAppMessageCampaign`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "InAppMessageCampaign")]
 #[serde(rename_all = "PascalCase")]
 pub struct InAppCampaign {
     /// Which.
@@ -38,7 +40,8 @@ pub struct InAppCampaign {
 
 /// `InAppCampaignSchedule`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "InAppCampaignSchedule")]
 #[serde(rename_all = "PascalCase")]
 pub struct InAppSchedule {
     /// ISO instant after which it is not shown.

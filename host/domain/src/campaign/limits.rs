@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -10,7 +11,8 @@ use crate::{Error, Result};
 
 /// `CampaignLimits`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CampaignLimits")]
 #[serde(rename_all = "PascalCase")]
 pub struct Limits {
     /// Messages an endpoint gets a day.
@@ -27,7 +29,7 @@ pub struct Limits {
 
 /// `QuietTime`: `HH:MM` each; empty texts take a default away.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct QuietTime {

@@ -8,6 +8,7 @@ mod treatment;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -23,7 +24,8 @@ use crate::template::TemplateConfiguration;
 
 /// `WriteCampaignRequest`; of an update, members left out stay.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WriteCampaignRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct WriteCampaign {
     /// Further treatments of an A/B test, up to four.
@@ -34,6 +36,7 @@ pub struct WriteCampaign {
     pub description: Option<String>,
     /// Percentage of the segment that gets nothing.
     #[serde(default, deserialize_with = "number::absent_or_between::<_, 0, 100>")]
+    #[schemars(range(max = 100))]
     pub holdout_percent: Option<u8>,
     /// Filters or changes recipients before sending.
     pub hook: Option<CampaignHook>,
@@ -62,12 +65,14 @@ pub struct WriteCampaign {
     pub treatment_name: Option<String>,
     /// For in-app messages: 1 is the highest, 5 the lowest.
     #[serde(default, deserialize_with = "number::absent_or_between::<_, 1, 5>")]
+    #[schemars(range(min = 1, max = 5))]
     pub priority: Option<u8>,
 }
 
 /// `WriteTreatmentResource`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WriteTreatmentResource")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "as in WriteCampaign")]
 pub struct WriteTreatment {
@@ -76,6 +81,7 @@ pub struct WriteTreatment {
     pub schedule: Option<Schedule>,
     /// Percentage of the segment.
     #[serde(deserialize_with = "number::between::<_, 0, 100>")]
+    #[schemars(range(max = 100))]
     pub size_percent: u8,
     pub template_configuration: Option<TemplateConfiguration>,
     pub treatment_description: Option<String>,
@@ -84,11 +90,13 @@ pub struct WriteTreatment {
 
 /// What is stored of a campaign's version.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "as in WriteCampaign")]
 pub struct CampaignDocument {
+    /// Clients are told their states too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
     pub additional_treatments: Vec<Treatment>,
     pub custom_delivery_configuration: Option<CustomDelivery>,
     pub description: Option<String>,
@@ -109,7 +117,7 @@ pub struct CampaignDocument {
 }
 
 /// A treatment as stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Treatment {
     /// Made by the server.
@@ -121,7 +129,7 @@ pub struct Treatment {
 
 /// `Schedule` of a campaign.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Schedule {
     /// ISO instant after which no run begins.
@@ -141,7 +149,7 @@ pub struct Schedule {
 }
 
 /// How often a campaign runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum Frequency {
@@ -156,7 +164,7 @@ pub enum Frequency {
 
 /// `CampaignHook`: `LambdaFunctionName` `plugin:NAME` runs a personalizer.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct CampaignHook {
@@ -167,7 +175,8 @@ pub struct CampaignHook {
 }
 
 /// `CustomDeliveryConfiguration`: `DeliveryUri` is `plugin:NAME` or an https URL.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CustomDeliveryConfiguration")]
 #[serde(rename_all = "PascalCase")]
 pub struct CustomDelivery {
     /// Who delivers.
@@ -197,7 +206,7 @@ impl<'a> PluginReference<'a> {
 }
 
 /// `CampaignStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CampaignStatus {
     /// Waits for its start.

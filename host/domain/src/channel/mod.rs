@@ -5,13 +5,16 @@ mod settings;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-pub use settings::{ChannelSettings, Credentials, check, default_authentication_method, echoed};
+pub use settings::{
+    ChannelSettings, Credentials, Member, check, default_authentication_method, echoed, members,
+};
 
 /// Pinpoint's channel types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum ChannelType {

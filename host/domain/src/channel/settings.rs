@@ -181,6 +181,38 @@ static EMAIL: Row = Row {
     always: false,
 };
 
+/// What the request of a channel type may say besides `Enabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// On the wire.
+    pub name: &'static str,
+    /// Must every request say it?
+    pub is_required: bool,
+    /// Is it a credential? Those are never told again.
+    pub is_credential: bool,
+}
+
+/// What the request of a channel type may say besides `Enabled`; nothing, if there is no such request.
+pub fn members(channel_type: ChannelType) -> impl Iterator<Item = Member> {
+    let row = row(channel_type);
+    let settings = row
+        .into_iter()
+        .flat_map(|row| row.settings)
+        .map(|setting| Member {
+            name: setting.name,
+            is_required: setting.is_required,
+            is_credential: false,
+        });
+    let credentials = row.into_iter().flat_map(|row| {
+        row.credentials.iter().map(|name| Member {
+            name,
+            is_required: row.always,
+            is_credential: true,
+        })
+    });
+    settings.chain(credentials)
+}
+
 /// `None`: there is no request for that type.
 fn row(channel_type: ChannelType) -> Option<&'static Row> {
     use ChannelType::{

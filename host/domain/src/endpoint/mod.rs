@@ -5,6 +5,7 @@ mod quota;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -21,7 +22,7 @@ pub type Metrics = BTreeMap<String, f64>;
 
 /// `EndpointRequest`: members left out stay as they are.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EndpointRequest {
     /// E-mail address, phone number, device token …
@@ -62,7 +63,7 @@ pub struct Origin {
 }
 
 /// `EndpointBatchItem`: an update and the id it is for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EndpointBatchItem {
     /// The endpoint's id.
@@ -74,7 +75,8 @@ pub struct EndpointBatchItem {
 
 /// `EndpointDemographic`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EndpointDemographic")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Demographic {
@@ -90,7 +92,8 @@ pub struct Demographic {
 
 /// `EndpointLocation`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EndpointLocation")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Location {
@@ -107,7 +110,7 @@ pub struct Location {
 
 /// `EndpointUser`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EndpointUser {
     /// Belong to the user: all of a user's endpoints show them.
@@ -119,7 +122,7 @@ pub struct EndpointUser {
 /// What is stored of an endpoint, as JSON. The address lives in a sealed column and the user's
 /// attributes in the user's own document.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EndpointDocument {
     /// Custom attributes.
@@ -161,7 +164,7 @@ impl EndpointDocument {
 }
 
 /// What is stored of a user.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserDocument {
     /// Shared by all of the user's endpoints.
@@ -188,7 +191,7 @@ pub struct Endpoint {
 
 /// `EndpointResponse`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct EndpointResponse {

@@ -1,5 +1,6 @@
 //! Activities: what happens to a participant at one place of a journey, and where it goes from there.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -10,7 +11,7 @@ use crate::segment::SegmentDimensions;
 
 /// `Activity`: exactly one of its members but the description is there.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Activity {
@@ -35,7 +36,8 @@ pub struct Activity {
 /// `EmailMessageActivity`, `PushMessageActivity` and `SMSMessageActivity`: what is said comes from a
 /// template.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{Options}Activity")]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageActivity<Options> {
     /// Settings of the channel.
@@ -50,7 +52,8 @@ pub struct MessageActivity<Options> {
 
 /// `JourneyEmailMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyEmailMessage")]
 #[serde(rename_all = "PascalCase")]
 pub struct EmailOptions {
     /// Absent: the e-mail channel's.
@@ -59,7 +62,8 @@ pub struct EmailOptions {
 
 /// `JourneyPushMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyPushMessage")]
 #[serde(rename_all = "PascalCase")]
 pub struct PushOptions {
     /// Seconds, as text.
@@ -68,7 +72,8 @@ pub struct PushOptions {
 
 /// `JourneySMSMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneySMSMessage")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct SmsOptions {
@@ -82,7 +87,8 @@ pub struct SmsOptions {
 
 /// `CustomMessageActivity`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CustomMessageActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct CustomActivity {
     /// `plugin:NAME` or an https URL.
@@ -101,7 +107,8 @@ pub struct CustomActivity {
 
 /// `JourneyCustomMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyCustomMessage")]
 #[serde(rename_all = "PascalCase")]
 pub struct CustomOptions {
     /// Up to 5,000 bytes of anything.
@@ -110,7 +117,8 @@ pub struct CustomOptions {
 
 /// `ContactCenterActivity`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ContactCenterActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct ContactCenter {
     /// Absent: the journey ends here.
@@ -119,7 +127,8 @@ pub struct ContactCenter {
 
 /// `WaitActivity`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WaitActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct Wait {
     /// Absent: the journey ends here.
@@ -130,7 +139,7 @@ pub struct Wait {
 
 /// `WaitTime`: one of its members.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct WaitTime {
     /// ISO 8601 duration, `PT1H`.
@@ -141,7 +150,8 @@ pub struct WaitTime {
 
 /// `ConditionalSplitActivity`: yes or no.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ConditionalSplitActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct ConditionalSplit {
     /// What is asked.
@@ -156,7 +166,7 @@ pub struct ConditionalSplit {
 
 /// `Condition`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Condition {
     /// What is asked.
@@ -166,7 +176,7 @@ pub struct Condition {
 }
 
 /// How conditions combine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum Operator {
@@ -176,7 +186,7 @@ pub enum Operator {
 
 /// `SimpleCondition`: one of its members.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SimpleCondition {
     /// What became of a message of the journey.
@@ -190,7 +200,7 @@ pub struct SimpleCondition {
 
 /// `EventCondition`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventCondition {
     /// Which event.
@@ -200,7 +210,7 @@ pub struct EventCondition {
 }
 
 /// `SegmentCondition`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentCondition {
     /// The segment, in the version that is the latest when it is asked.
@@ -209,7 +219,8 @@ pub struct SegmentCondition {
 
 /// `MultiConditionalSplitActivity`: the first branch whose condition holds.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MultiConditionalSplitActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct MultiConditionalSplit {
     /// Up to four.
@@ -222,7 +233,7 @@ pub struct MultiConditionalSplit {
 
 /// `MultiConditionalBranch`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct MultiConditionalBranch {
@@ -232,7 +243,8 @@ pub struct MultiConditionalBranch {
 
 /// `RandomSplitActivity`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RandomSplitActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct RandomSplit {
     /// Two to five, 100 percent together.
@@ -241,7 +253,7 @@ pub struct RandomSplit {
 
 /// `RandomSplitEntry`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct RandomSplitEntry {
@@ -251,7 +263,8 @@ pub struct RandomSplitEntry {
 
 /// `HoldoutActivity`: some participants end here.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HoldoutActivity")]
 #[serde(rename_all = "PascalCase")]
 pub struct Holdout {
     /// Absent: the journey ends here for all.

@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -32,7 +33,8 @@ use crate::{Error, Result};
 
 /// `WriteJourneyRequest`; also what is stored of a journey. Of an update, members left out stay.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WriteJourneyRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct JourneyDocument {
     /// By id.
@@ -80,7 +82,7 @@ pub struct JourneyDocument {
 
 /// `StartCondition`: one of the two.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct StartCondition {
     /// For people.
@@ -93,7 +95,7 @@ pub struct StartCondition {
 
 /// `EventStartCondition`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventStartCondition {
     /// What they do.
@@ -104,7 +106,7 @@ pub struct EventStartCondition {
 
 /// `JourneyLimits`; 0 is no limit.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct JourneyLimits {
     /// Messages of the journey to a participant a day.
@@ -123,7 +125,8 @@ pub struct JourneyLimits {
 
 /// `JourneyTimeframeCap`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyTimeframeCap")]
 #[serde(rename_all = "PascalCase")]
 pub struct TimeframeCap {
     /// Messages.
@@ -134,7 +137,8 @@ pub struct TimeframeCap {
 
 /// `JourneyChannelSettings`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JourneyChannelSettings")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct ChannelSettings {
@@ -177,7 +181,8 @@ impl JourneyDocument {
 }
 
 /// `State` of a journey.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "State")]
 #[serde(rename_all = "UPPERCASE")]
 pub enum JourneyState {
     /// Not published; the only state in which it can be edited.

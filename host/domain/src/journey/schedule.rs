@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use jiff::civil::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -60,7 +61,7 @@ const ZONES: [&str; 37] = [
 
 /// `JourneySchedule`, with real timestamps.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct JourneySchedule {
     /// Absent: 540 days after the start.
@@ -73,7 +74,7 @@ pub struct JourneySchedule {
 
 /// `OpenHours`: by channel and day of the week.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct OpenHours {
@@ -85,7 +86,7 @@ pub struct OpenHours {
 }
 
 /// `DayOfWeek`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum DayOfWeek {
@@ -100,7 +101,7 @@ pub enum DayOfWeek {
 
 /// `OpenHoursRule`: two times of day, `HH:MM`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct OpenHoursRule {
@@ -110,7 +111,7 @@ pub struct OpenHoursRule {
 
 /// `ClosedDays`: by channel.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct ClosedDays {
@@ -123,7 +124,7 @@ pub struct ClosedDays {
 
 /// `ClosedDaysRule`: from one moment to another, in the participant's time.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct ClosedDaysRule {
@@ -133,7 +134,7 @@ pub struct ClosedDaysRule {
 }
 
 /// How a time zone is guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TimezoneEstimationMethod {
     /// By address and country.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -17,7 +18,7 @@ pub type MessageContext = BTreeMap<String, String>;
 
 /// `MessageRequest` of SendMessages.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageRequest {
     /// By address.
@@ -36,7 +37,8 @@ pub struct MessageRequest {
 
 /// `SendUsersMessageRequest`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SendUsersMessageRequest")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "as in MessageRequest")]
 pub struct UsersMessageRequest {
@@ -50,7 +52,7 @@ pub struct UsersMessageRequest {
 
 /// `AddressConfiguration` and `EndpointSendConfiguration` (which has no channel type).
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct AddressConfiguration {
     /// Replaces the body.
@@ -69,7 +71,7 @@ pub struct AddressConfiguration {
 
 /// `DirectMessageConfiguration`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct DirectMessageConfiguration {
@@ -107,7 +109,7 @@ impl DirectMessageConfiguration {
 
 /// `DefaultMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct DefaultMessage {
@@ -117,7 +119,7 @@ pub struct DefaultMessage {
 
 /// `EmailMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct EmailMessage {
@@ -132,7 +134,7 @@ pub struct EmailMessage {
 
 /// `RawEmail`: base64 of a whole message.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct RawEmail {
@@ -141,7 +143,7 @@ pub struct RawEmail {
 
 /// `SimpleEmail`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct SimpleEmail {
@@ -153,7 +155,7 @@ pub struct SimpleEmail {
 
 /// `SimpleEmailPart`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SimpleEmailPart {
     /// What the client would have it encoded in. Mail leaves as UTF-8, which has all characters of all
@@ -165,7 +167,8 @@ pub struct SimpleEmailPart {
 
 /// `SMSMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SMSMessage")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct SmsMessage {
@@ -183,7 +186,7 @@ pub struct SmsMessage {
 
 /// `VoiceMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct VoiceMessage {
@@ -196,7 +199,7 @@ pub struct VoiceMessage {
 
 /// `MessageResult` and `EndpointMessageResult`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct MessageResult {

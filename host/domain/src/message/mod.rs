@@ -7,6 +7,7 @@ pub mod push;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -27,7 +28,7 @@ pub type Substitutions = BTreeMap<String, Vec<String>>;
 
 /// `MessageConfiguration` of a campaign.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct MessageConfiguration {
@@ -65,7 +66,7 @@ impl MessageConfiguration {
 
 /// `Message`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Message {
@@ -147,7 +148,8 @@ impl Message {
 
 /// `CampaignSmsMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CampaignSmsMessage")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct CampaignSms {
@@ -160,7 +162,8 @@ pub struct CampaignSms {
 }
 
 /// `MessageType` of text messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MessageType")]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum SmsMessageType {
@@ -180,7 +183,8 @@ impl SmsMessageType {
 
 /// `CampaignCustomMessage`: up to 5 KB of JSON or anything else.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CampaignCustomMessage")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct CustomMessage {
@@ -189,7 +193,8 @@ pub struct CustomMessage {
 
 /// `CampaignEmailMessage`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CampaignEmailMessage")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct CampaignEmail {

@@ -5,6 +5,7 @@
 mod countries;
 
 use namba::{CarrierName, Format, NumberKind, PhoneNumber, Region, TimeZones};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -12,7 +13,7 @@ use crate::{Error, Result};
 use countries::COUNTRIES;
 
 /// `NumberValidateRequest`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct NumberValidateRequest {
     /// The country of a number that names none.
@@ -23,7 +24,7 @@ pub struct NumberValidateRequest {
 
 /// `NumberValidateResponse`, as far as a numbering plan tells.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct NumberValidateResponse {
@@ -46,7 +47,7 @@ pub struct NumberValidateResponse {
 }
 
 /// `PhoneType`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum PhoneType {

@@ -6,6 +6,7 @@ mod expression;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -16,7 +17,8 @@ use crate::id::SegmentId;
 
 /// `WriteSegmentRequest`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WriteSegmentRequest")]
 #[serde(rename_all = "PascalCase")]
 pub struct WriteSegment {
     /// The display name.
@@ -32,7 +34,7 @@ pub struct WriteSegment {
 
 /// What is stored of a segment's version.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentDocument {
     /// The display name.
@@ -57,7 +59,8 @@ impl SegmentDocument {
 }
 
 /// `SegmentImportResource`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SegmentImportResource")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct SegmentImport {
@@ -73,7 +76,7 @@ pub struct SegmentImport {
 
 /// `SegmentDimensions`: kinds are ANDed, values within one are ORed.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentDimensions {
     /// By attribute name. `plugin:NAME` asks a predicate component; its one value is the settings.
@@ -92,7 +95,7 @@ pub struct SegmentDimensions {
 
 /// `AttributeDimension`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct AttributeDimension {
     /// Absent counts as INCLUSIVE.
@@ -102,7 +105,7 @@ pub struct AttributeDimension {
 }
 
 /// How an attribute is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AttributeType {
     /// Any of the endpoint's values is one of those given.
@@ -123,7 +126,7 @@ pub enum AttributeType {
 
 /// `SetDimension`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetDimension {
     /// Absent counts as INCLUSIVE.
@@ -133,7 +136,7 @@ pub struct SetDimension {
 }
 
 /// One of, or none of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum DimensionType {
@@ -142,7 +145,7 @@ pub enum DimensionType {
 }
 
 /// `MetricDimension`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricDimension {
     /// `GREATER_THAN`, `LESS_THAN`, `GREATER_THAN_OR_EQUAL`, `LESS_THAN_OR_EQUAL` or `EQUAL`.
@@ -153,7 +156,8 @@ pub struct MetricDimension {
 
 /// `SegmentBehaviors`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SegmentBehaviors")]
 #[serde(rename_all = "PascalCase")]
 pub struct Behaviors {
     /// By the time of the last update.
@@ -161,7 +165,8 @@ pub struct Behaviors {
 }
 
 /// `RecencyDimension`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RecencyDimension")]
 #[serde(rename_all = "PascalCase")]
 pub struct Recency {
     /// `HR_24`, `DAY_7`, `DAY_14` or `DAY_30`.
@@ -172,7 +177,8 @@ pub struct Recency {
 
 /// `SegmentDemographics`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SegmentDemographics")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Demographics {
@@ -186,7 +192,8 @@ pub struct Demographics {
 
 /// `SegmentLocation`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SegmentLocation")]
 #[serde(rename_all = "PascalCase")]
 pub struct Locations {
     /// By country code.
@@ -198,7 +205,8 @@ pub struct Locations {
 
 /// `GPSPointDimension`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GPSPointDimension")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct GpsPoint {
@@ -207,7 +215,8 @@ pub struct GpsPoint {
 }
 
 /// `GPSCoordinates`, in degrees.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GPSCoordinates")]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub struct Coordinates {
@@ -216,7 +225,7 @@ pub struct Coordinates {
 }
 
 /// How members of a list combine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Combine {
     /// Every one holds.
@@ -230,7 +239,7 @@ pub enum Combine {
 
 /// `SegmentGroupList`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentGroupList {
     /// The groups.
@@ -243,7 +252,7 @@ pub struct SegmentGroupList {
 /// `SegmentGroup`: its source segments combined by `source_type`, and its dimensions combined by
 /// `type`; both must hold.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentGroup {
     /// Sets of conditions.
@@ -261,7 +270,7 @@ pub struct SegmentGroup {
 
 /// `SegmentReference`.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentReference {
     /// The segment.
