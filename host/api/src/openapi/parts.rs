@@ -100,14 +100,17 @@ pub(super) fn query_parameter(name: &str) -> Value {
         ),
         "prefix" => (json!({ "type": "string" }), "How names begin."),
         "start-time" | "end-time" => (
-            json!({ "type": "string", "format": "date-time" }),
-            "An end of the range.",
+            json!({ "type": "string" }),
+            "An end of the range, an ISO 8601 instant.",
         ),
         _ => (json!({ "type": "string" }), ""),
     };
     let mut parameter = json!({ "name": name, "in": "query", "schema": schema, "description": description });
     if name == "tagKeys" {
         parameter["required"] = true.into();
+    } else {
+        // It counts as absent.
+        parameter["allowEmptyValue"] = true.into();
     }
     parameter
 }
