@@ -1,6 +1,7 @@
 """Segments: documents, versions, and what they refuse. Whom they select is shown by campaigns."""
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 
@@ -75,3 +76,33 @@ def test_a_predicate_is_named_like_an_attribute(pinpoint, app):
     settings = json.dumps({"min": 5})
     dimensions = {"Attributes": {"plugin:engagement-score": {"AttributeType": "INCLUSIVE", "Values": [settings]}}}
     assert create(pinpoint, app, Name="keen", Dimensions=dimensions)["Dimensions"] == dimensions
+
+
+def test_an_estimate_and_why(pinpoint, server, app):
+    """Our own operations, signed as boto3 signs; what they say is what a segment that is saved means."""
+    for index in range(6):
+        endpoint = {"ChannelType": "EMAIL", "Address": f"{index}@example.com", "Attributes": {"likes": ["tea"][index % 2 :]}}
+        pinpoint.update_endpoint(ApplicationId=app, EndpointId=f"e{index}", EndpointRequest=endpoint)
+    event = {"EventType": "visit", "Timestamp": datetime.now(timezone.utc).isoformat()}
+    batch = {"e2": {"Endpoint": {}, "Events": {"one": event}}}
+    pinpoint.put_events(ApplicationId=app, EventsRequest={"BatchItem": batch})
+    visited = {"event:visit": {"AttributeType": "INCLUSIVE", "Values": [json.dumps({"WithinDays": 7})]}}
+    dimensions = {"Attributes": {**LIKES_TEA["Attributes"], **visited}}
+    path = f"/pinion/v1/apps/{app}/segments"
+
+    asked = json.dumps({"Dimensions": dimensions}).encode()
+    status, estimate = server.call("POST", f"{path}/estimate", asked)
+    assert (status, estimate["Endpoints"], estimate["Count"], estimate["Sample"]) == (200, 6, 1, ["e2"])
+    counts = {condition["Path"]: condition["Count"] for condition in estimate["Segments"][0]["Conditions"]}
+    assert counts == {"Dimensions.Attributes.likes": 3, "Dimensions.Attributes.event:visit.Values[0]": 1}
+
+    saved = create(pinpoint, app, Name="visitors", Dimensions=dimensions)
+    asked = json.dumps({"SegmentId": saved["Id"], "EndpointId": "e4"}).encode()
+    status, why = server.call("POST", f"{path}/explain", asked)
+    assert (status, why["Result"]) == (200, "FALSE")
+    decided = [condition for condition in why["Segments"][0]["Conditions"] if condition["Decisive"]]
+    assert [(found["Path"], found["Saw"]["visit"]["Count"]) for found in decided] == [
+        ("Dimensions.Attributes.event:visit.Values[0]", 0)
+    ]
+    status, refused = server.call("POST", f"{path}/estimate", b"{}")
+    assert status == 400 and refused["Message"].startswith("Dimensions:")

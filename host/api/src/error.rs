@@ -4,6 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pinion_domain::extension::PluginError;
+use pinion_engine::audience::AudienceError;
 use serde_json::json;
 
 use crate::auth::sigv4::AuthError;
@@ -196,7 +197,11 @@ impl From<pinion_engine::Error> for ApiError {
             pinion_engine::Error::CannotRun(sentence) => Self::bad_request(sentence),
             pinion_engine::Error::Internal(sentence) => Self::internal(sentence),
             pinion_engine::Error::Busy(sentence) => Self::unavailable(sentence),
-            pinion_engine::Error::Audience(error) => Self::internal(error),
+            pinion_engine::Error::Audience(error) => match error {
+                AudienceError::Segment(error) => error.into(),
+                error @ AudienceError::TooLarge { .. } => Self::unavailable(error.to_string()),
+                error => Self::internal(error),
+            },
         }
     }
 }

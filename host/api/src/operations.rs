@@ -496,6 +496,14 @@ operations! {
     ListTagsForResource: GET "/v1/tags/{resource-arn}" 200 on TAGGED => tags::list [=> tags::TagsModel];
     UntagResource: DELETE "/v1/tags/{resource-arn}{?tagKeys}" 204 on TAGGED => tags::remove [=> ()];
 
+    // Who is in a segment, and why: our own, in the same manner.
+    EstimateSegment: POST "/pinion/v1/apps/{application-id}/segments/estimate" 200
+        on APP => segments::estimate [segments::SegmentQuestion => segments::EstimateResponse];
+    ExplainSegment: POST "/pinion/v1/apps/{application-id}/segments/explain" 200
+        on APP => segments::explain [segments::SegmentQuestion => segments::ExplainResponse];
+    GetAudience: GET "/pinion/v1/apps/{application-id}/audience" 200
+        on APP => segments::audience [=> segments::AudienceResponse];
+
     // Plugins: our own, in the same manner.
     ListPlugins: GET "/pinion/v1/plugins" 200 on PATH => plugins::list [=> ListOf<plugins::PluginResponse>];
     GetPlugin: GET "/pinion/v1/plugins/{plugin-name}" 200 on PATH => plugins::get [=> plugins::PluginResponse];

@@ -33,6 +33,8 @@ pub struct Config {
     pub tick: Duration,
     /// How long a request to send is known when its client repeats it.
     pub repeat_window: Duration,
+    /// Bytes that the columns of all applications may hold, from which segments are answered.
+    pub audience_bytes: usize,
 }
 
 impl Default for Config {
@@ -49,6 +51,7 @@ impl Default for Config {
             lease: Duration::from_secs(60),
             tick: Duration::from_millis(500),
             repeat_window: Duration::from_secs(3_600),
+            audience_bytes: 4 << 30,
         }
     }
 }

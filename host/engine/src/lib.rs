@@ -75,7 +75,7 @@ impl Engine {
         config: Config,
     ) -> Result<Self, tracking::TrackerError> {
         let clock = Arc::clone(store.clock());
-        let audiences = audience::Audiences::new(store.clone(), Arc::clone(&plugins));
+        let audiences = audience::Audiences::new(store.clone(), Arc::clone(&plugins), config.audience_bytes);
         let keys = [tracking::TrackingKey {
             id: 1,
             key: store.derived_key("tracking"),

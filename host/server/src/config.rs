@@ -165,6 +165,8 @@ pub struct EngineSection {
     pub retry_attempts: Option<u16>,
     /// Seconds for which a request to send is known when its client repeats it.
     pub repeat_window_seconds: Option<u32>,
+    /// Megabytes that the columns of all applications may hold, from which segments are answered.
+    pub audience_megabytes: Option<usize>,
 }
 
 /// `[access]`

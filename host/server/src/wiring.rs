@@ -171,6 +171,11 @@ pub fn engine(
             .map_or(defaults.repeat_window, |seconds| {
                 Duration::from_secs(u64::from(seconds))
             }),
+        audience_bytes: section
+            .audience_megabytes
+            .map_or(defaults.audience_bytes, |megabytes| {
+                megabytes.saturating_mul(1_000_000)
+            }),
         ..defaults
     };
     Ok(Engine::new(store.clone(), sandbox, config)?)

@@ -168,6 +168,20 @@ impl Connection {
         Ok(())
     }
 
+    /// The revision of a transaction that began without one, if commits have another order than the numbers
+    /// that writers count up: on PostgreSQL, where there are several writers.
+    pub(crate) async fn transaction_rev(&mut self, epoch: i64) -> Result<Option<i64>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(db) => {
+                let xid: i64 = sqlx::query_scalar("select pg_current_xact_id()::text::bigint")
+                    .fetch_one(&mut *db)
+                    .await?;
+                Ok(Some(epoch << EPOCH_SHIFT | xid))
+            }
+        }
+    }
+
     /// What a `select` ends with that keeps other writers off its rows until the commit.
     pub(crate) fn lock_suffix(&self) -> &'static str {
         match self {
@@ -247,6 +261,15 @@ impl Pools {
                 .await?;
                 Ok(epoch << EPOCH_SHIFT | (oldest - 1))
             }
+        }
+    }
+
+    /// The same for rows whose revision is [`Connection::transaction_rev`] or else their own number. Those of
+    /// the embedded database have one writer, so what can be read is complete.
+    pub(crate) async fn settled_number(&self, epoch: i64) -> Result<i64> {
+        match self {
+            Self::Sqlite(_) => Ok(i64::MAX),
+            Self::Postgres(_) => self.settled_rev(epoch).await,
         }
     }
 

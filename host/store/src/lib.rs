@@ -52,7 +52,7 @@ pub use direct::{DirectMessage, DirectOutcome, Finished, HandOver, Intent, Named
 pub use documents::{Document, Most, Scope, StateChange, Versioned, Write};
 pub use endpoints::{Changes, EndpointChange, LiveEndpoint, Upsert, UserChange};
 pub use error::{Error, Result};
-pub use events::{EventCount, EventSummary, NewEvent, StoredEvent};
+pub use events::{EventChanges, EventCount, EventSummary, NewEvent, StoredEvent};
 pub use iam::{AccessKey, HeldPolicy, Stored};
 pub use jobs::Members;
 pub use ledger::{BatchCommit, Count, LedgerRow, Retry, RollupFilter};

@@ -38,7 +38,12 @@ const CHORES: &[Chore] = &[
         "format, lints, docs and licences, as the project wants them",
         check::run,
     ),
-    ("bench", "", "measures an optimised build", bench),
+    (
+        "bench",
+        "[audience]",
+        "measures an optimised build; the audience beside DuckDB",
+        bench,
+    ),
     (
         "build-plugins",
         "",
@@ -74,6 +79,13 @@ fn run(arguments: &[String]) -> Result<()> {
 fn bench(arguments: &[String]) -> Result<()> {
     plugins::build()?;
     let mut cargo = workspace::cargo();
+    let peer = arguments.first().is_some_and(|what| what == "audience")
+        && arguments.iter().all(|argument| argument != "--without-peer");
+    if peer {
+        let requirements = workspace::root().join("tests/bench/peer/requirements.txt");
+        let python = test::python_folder("python-bench", &requirements)?;
+        cargo.env("PINION_BENCH_PYTHON", python.join("bin/python"));
+    }
     workspace::run(
         cargo
             .args(["run", "--release", "--package", "pinion-bench", "--"])

@@ -76,7 +76,7 @@ fn rust(_: &Path) -> Result<()> {
 
 /// The server as boto3, the AWS CLI and the AWS SDKs for Rust and JavaScript see it.
 fn clients(server: &Path) -> Result<()> {
-    let python = python_folder()?;
+    let python = python_folder("python", &root().join("tests/clients/requirements.txt"))?;
     let node = NODE.get()?;
     javascript_client()?;
     let rust = rust_client()?;
@@ -114,12 +114,11 @@ fn out(suite: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A virtual environment with exactly what `requirements.txt` says, made anew when that changes.
-fn python_folder() -> Result<PathBuf> {
-    let folder = target().join("python");
-    let requirements = root().join("tests/clients/requirements.txt");
+/// A virtual environment below `target/` with exactly what a list of packages says, made anew when that changes.
+pub(crate) fn python_folder(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let folder = target().join(name);
     let stamp = folder.join("requirements.txt");
-    if same(&requirements, &stamp) {
+    if same(requirements, &stamp) {
         return Ok(folder);
     }
     let python = PYTHON.get()?;
@@ -131,9 +130,9 @@ fn python_folder() -> Result<PathBuf> {
         "--disable-pip-version-check",
         "--requirement",
     ])
-    .arg(&requirements);
+    .arg(requirements);
     run_program(&mut pip)?;
-    fs::copy(&requirements, &stamp)?;
+    fs::copy(requirements, &stamp)?;
     Ok(folder)
 }
 

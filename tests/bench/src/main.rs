@@ -3,6 +3,7 @@
 //! Every row runs in a process of its own, so that its peak memory is its own. Figures of one run are
 //! to be compared with each other; machines differ.
 
+mod audience;
 mod campaign;
 mod costs;
 mod import;
@@ -21,7 +22,7 @@ use serde_json::Value;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(about = "Measures Pinion: sending, importing, and predicates")]
+#[command(about = "Measures Pinion: sending, importing, predicates, and the audience")]
 struct Cli {
     #[command(subcommand)]
     what: Option<What>,
@@ -70,6 +71,21 @@ enum What {
     },
     /// Nanoseconds of CPU per row of a predicate.
     Predicate,
+    /// Columns: building, following, and segments beside DuckDB.
+    Audience {
+        /// Endpoints; 1 and 10 million unless given.
+        #[arg(long)]
+        size: Vec<u32>,
+        /// Events for each of them.
+        #[arg(long, default_value_t = 10)]
+        events_per_endpoint: u32,
+        /// Leaves DuckDB out.
+        #[arg(long)]
+        without_peer: bool,
+        /// Measures one size in this process and prints it as JSON.
+        #[arg(long, hide = true)]
+        measure: bool,
+    },
 }
 
 fn main() -> Result<()> {
@@ -88,6 +104,24 @@ fn main() -> Result<()> {
         Some(What::Costs { kind }) => say(&runtime.block_on(costs::measure(kind))?.to_string()),
         Some(What::Server { folder }) => runtime.block_on(requests::server(&folder)),
         Some(What::Sink) => runtime.block_on(campaign::sink()),
+        Some(What::Audience {
+            size,
+            events_per_endpoint,
+            without_peer,
+            measure,
+        }) => {
+            let sizes: &[u32] = match (size.as_slice(), cli.quick) {
+                ([], true) => &[100_000],
+                ([], false) => &[1_000_000, 10_000_000],
+                (given, _) => given,
+            };
+            if measure {
+                let measured = audience::measure(sizes[0], events_per_endpoint, without_peer);
+                say(&runtime.block_on(measured)?.to_string())
+            } else {
+                audience::table(sizes, events_per_endpoint, without_peer)
+            }
+        }
         Some(What::Predicate) => say(&runtime.block_on(predicate::measure())?.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! Segments and their versions.
 
+mod estimate;
 mod references;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+pub(crate) use estimate::{
+    AudienceResponse, EstimateResponse, ExplainResponse, SegmentQuestion, audience, estimate, explain,
+};
 pub(crate) use references::{check_dynamic, check_exists, check_plugins};
 
 use crate::error::Result;

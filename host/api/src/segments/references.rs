@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use pinion_domain::Error;
+use pinion_domain::campaign::CampaignDocument;
 use pinion_domain::extension::Kind;
 use pinion_domain::id::SegmentId;
 use pinion_domain::segment::{
@@ -37,8 +38,10 @@ pub(super) async fn check(api: &Api, app: &AppRef, own: Option<&str>, write: &Wr
         .dimensions
         .iter()
         .map(|dimensions| (dimensions, "Dimensions".to_owned()));
-    for (dimensions, field) in single.chain(grouped) {
+    let all: Vec<(&SegmentDimensions, String)> = single.chain(grouped).collect();
+    for (dimensions, field) in all {
         check_plugins(api, app, dimensions, &field)?;
+        check_campaigns(api, app, dimensions, &field).await?;
     }
     let reached = reach(api, app, own, sources(groups)).await?;
     for (group_no, group) in groups.iter().flat_map(|list| &list.groups).enumerate() {
@@ -103,6 +106,23 @@ pub(crate) fn check_plugins(
                 Kind::Predicate,
                 &format!("{field}.Attributes.{name}"),
             )?;
+        }
+    }
+    Ok(())
+}
+
+/// Are the campaigns there whose recipients attributes name?
+async fn check_campaigns(api: &Api, app: &AppRef, dimensions: &SegmentDimensions, field: &str) -> Result<()> {
+    for name in dimensions.attributes.iter().flat_map(BTreeMap::keys) {
+        if let Some(id) = name.strip_prefix("campaign:")
+            && api
+                .store()
+                .document::<CampaignDocument>(app, id, None)
+                .await?
+                .is_none()
+        {
+            let field = format!("{field}.Attributes.{name}");
+            return Err(Error::invalid(field, format!("there is no campaign {id}")).into());
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ mod vectors;
 mod access;
 mod apps;
 mod attributes;
+mod audience;
 mod campaigns;
 mod channels;
 mod endpoints;

@@ -80,7 +80,10 @@ async fn campaigns_that_may_still_send_are_counted_over_all_applications() {
     }
     let (path, id, campaign) = &campaigns[0];
     let (_, message) = api.post(path, campaign.clone()).await.error(400);
-    assert_eq!(message, "there are 2 active campaigns already, at most 2 are allowed");
+    assert_eq!(
+        message,
+        "there are 2 active campaigns already, at most 2 are allowed"
+    );
     // One that is paused may go on, one that was deleted may not.
     api.put(&format!("{path}/{id}"), json!({ "IsPaused": true }))
         .await

@@ -50,6 +50,16 @@ impl SetTest {
         Self::of(dimension, field)
     }
 
+    /// Must it be one of the values?
+    pub fn is_inclusive(&self) -> bool {
+        self.inclusive
+    }
+
+    /// What is compared with.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(String::as_str)
+    }
+
     /// Is any of the values one of those given (INCLUSIVE), or none of them (EXCLUSIVE, which a thing
     /// without values fulfils)?
     pub fn matches<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> bool {
@@ -84,9 +94,10 @@ impl AttributeTest {
             values: values.iter().cloned().collect(),
         };
         let instants = || {
+            let field = format!("{field}.Values");
             values
                 .iter()
-                .map(|value| instant(value, field))
+                .map(|value| instant(value, &field))
                 .collect::<Result<Vec<_>>>()
         };
         Ok(match attribute_type.unwrap_or(AttributeType::Inclusive) {
@@ -130,33 +141,30 @@ impl AttributeTest {
     }
 }
 
-/// How a metric is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are Pinpoint's")]
-pub enum Operator {
-    GreaterThan,
-    LessThan,
-    GreaterThanOrEqual,
-    LessThanOrEqual,
-    Equal,
-}
-
-/// A `MetricDimension`, read.
+/// A `MetricDimension`, read: the numbers from `low` to `high`, both included. All operators are one
+/// comparison that way, which columns make without asking which it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MetricTest {
-    operator: Operator,
-    value: f64,
+    low: f64,
+    high: f64,
 }
 
 impl MetricTest {
     /// Reads a dimension; `field` is its path in errors.
     pub fn of(dimension: &MetricDimension, field: &str) -> Result<Self> {
-        let operator = match dimension.comparison_operator.as_str() {
-            "GREATER_THAN" => Operator::GreaterThan,
-            "LESS_THAN" => Operator::LessThan,
-            "GREATER_THAN_OR_EQUAL" => Operator::GreaterThanOrEqual,
-            "LESS_THAN_OR_EQUAL" => Operator::LessThanOrEqual,
-            "EQUAL" => Operator::Equal,
+        let value = dimension.value;
+        if !value.is_finite() {
+            return Err(Error::invalid(
+                format!("{field}.Value"),
+                "must be a finite number",
+            ));
+        }
+        let (low, high) = match dimension.comparison_operator.as_str() {
+            "GREATER_THAN" => (value.next_up(), f64::INFINITY),
+            "LESS_THAN" => (f64::NEG_INFINITY, value.next_down()),
+            "GREATER_THAN_OR_EQUAL" => (value, f64::INFINITY),
+            "LESS_THAN_OR_EQUAL" => (f64::NEG_INFINITY, value),
+            "EQUAL" => (value, value),
             other => {
                 return Err(Error::invalid(
                     format!("{field}.ComparisonOperator"),
@@ -167,27 +175,17 @@ impl MetricTest {
                 ));
             }
         };
-        if !dimension.value.is_finite() {
-            return Err(Error::invalid(
-                format!("{field}.Value"),
-                "must be a finite number",
-            ));
-        }
-        Ok(Self {
-            operator,
-            value: dimension.value,
-        })
+        Ok(Self { low, high })
     }
 
-    /// Does a metric fulfil it? An absent metric fulfils none.
+    /// Does a metric fulfil it? NaN stands for an absent metric, which fulfils none.
+    pub fn holds(&self, metric: f64) -> bool {
+        self.low <= metric && metric <= self.high
+    }
+
+    /// Does a metric fulfil it?
     pub fn matches(&self, metric: Option<f64>) -> bool {
-        metric.is_some_and(|metric| match self.operator {
-            Operator::GreaterThan => metric > self.value,
-            Operator::LessThan => metric < self.value,
-            Operator::GreaterThanOrEqual => metric >= self.value,
-            Operator::LessThanOrEqual => metric <= self.value,
-            Operator::Equal => metric == self.value,
-        })
+        self.holds(metric.unwrap_or(f64::NAN))
     }
 }
 
@@ -230,10 +228,16 @@ impl RecencyTest {
         })
     }
 
+    /// Decides about the time of the last update, in microseconds since 1970; `i64::MIN` is none.
+    pub fn test(&self, now: Timestamp) -> impl Fn(i64) -> bool + use<> {
+        let since = now.as_microsecond().saturating_sub(micros_of(self.within));
+        let active = self.active;
+        move |at| (at >= since) == active
+    }
+
     /// Does the time of the last update, in microseconds since 1970, fulfil it?
     pub fn matches(&self, effective: Option<i64>, now: Timestamp) -> bool {
-        let since = now.as_microsecond().saturating_sub(micros_of(self.within));
-        effective.is_some_and(|at| at >= since) == self.active
+        self.test(now)(effective.unwrap_or(i64::MIN))
     }
 }
 
@@ -312,13 +316,8 @@ fn some_values(values: &[String], field: &str) -> Result<()> {
     Ok(())
 }
 
-fn instant(text: &str, field: &str) -> Result<Timestamp> {
-    parse_iso(text).ok_or_else(|| {
-        Error::invalid(
-            format!("{field}.Values"),
-            format!("{text:?} is not an ISO 8601 instant"),
-        )
-    })
+pub(super) fn instant(text: &str, field: &str) -> Result<Timestamp> {
+    parse_iso(text).ok_or_else(|| Error::invalid(field, format!("{text:?} is not an ISO 8601 instant")))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::SegmentReference;
 use super::condition::micros;
 use super::expression::{Condition, Expression, Member, PredicateCondition};
+use super::extended::Extended;
 use crate::channel::ChannelType;
 use crate::endpoint::{EndpointDocument, UserDocument};
 
@@ -74,22 +75,67 @@ pub trait Leaves {
     fn predicate(&mut self, predicate: &PredicateCondition, scope: &Self::Truth) -> Self::Truth;
     /// Belonging to another segment.
     fn segment(&mut self, reference: &SegmentReference) -> Self::Truth;
+    /// Is told what came of each leaf, in the order of [`Expression::leaves`].
+    fn decided(&mut self, _leaf: &Expression, _truth: &Self::Truth) {}
 }
 
 impl Expression {
     /// Decides. Only where `scope` is not false does the answer matter.
     pub fn decide<L: Leaves>(&self, leaves: &mut L, scope: &L::Truth) -> L::Truth {
-        match self {
+        let truth = match self {
             Self::Everyone => leaves.everyone(),
-            Self::Is(condition) => leaves.condition(condition),
-            Self::Asks(predicate) => leaves.predicate(predicate, scope),
-            Self::In(reference) => leaves.segment(reference),
-            Self::Not(part) => part.decide(leaves, scope).not(),
+            Self::Is(_, condition) => leaves.condition(condition),
+            Self::Asks(_, predicate) => leaves.predicate(predicate, scope),
+            Self::In(_, reference) => leaves.segment(reference),
+            Self::Not(part) => return part.decide(leaves, scope).not(),
             // What is false already stays so: a predicate need not be asked there …
-            Self::All(parts) => join(parts, leaves, scope, L::Truth::and, |so_far| so_far),
+            Self::All(parts) => return join(parts, leaves, scope, L::Truth::and, |so_far| so_far),
             // … and nor where it is true already.
-            Self::Any(parts) => join(parts, leaves, scope, L::Truth::or, L::Truth::not),
+            Self::Any(parts) => return join(parts, leaves, scope, L::Truth::or, L::Truth::not),
+        };
+        leaves.decided(self, &truth);
+        truth
+    }
+
+    /// From the truth of each leaf, in the order of [`Expression::leaves`]: which of them decided. A false
+    /// one decides that not all hold, a true one that any does; where all are alike, all of them do.
+    pub fn deciding(&self, truths: &[Truth]) -> Vec<bool> {
+        let mut left = truths;
+        let mut decisive = Vec::with_capacity(truths.len());
+        self.mark(&mut left, &mut decisive);
+        decisive
+    }
+
+    /// Takes its leaves' truths from the front of `left`.
+    fn mark(&self, left: &mut &[Truth], decisive: &mut Vec<bool>) -> Truth {
+        let (parts, of_any) = match self {
+            Self::Everyone | Self::Is(..) | Self::Asks(..) | Self::In(..) => {
+                decisive.push(true);
+                return left.split_off_first().copied().unwrap_or(Truth::Unknown);
+            }
+            Self::Not(part) => return part.mark(left, decisive).not(),
+            Self::All(parts) => (parts, false),
+            Self::Any(parts) => (parts, true),
+        };
+        let found: Vec<(Truth, std::ops::Range<usize>)> = parts
+            .iter()
+            .map(|part| {
+                let from = decisive.len();
+                (part.mark(left, decisive), from..decisive.len())
+            })
+            .collect();
+        let truths = found.iter().map(|(truth, _)| *truth);
+        let truth = if of_any {
+            truths.fold(Truth::False, |so_far, truth| so_far.or(&truth))
+        } else {
+            truths.fold(Truth::True, |so_far, truth| so_far.and(&truth))
+        };
+        for (of_part, leaves) in found {
+            if of_part != truth {
+                decisive[leaves].fill(false);
+            }
         }
+        truth
     }
 }
 
@@ -122,6 +168,8 @@ pub trait Answers {
     fn predicate(&self, predicate: &PredicateCondition) -> Truth;
     /// Whether the endpoint belongs to another segment.
     fn segment(&self, reference: &SegmentReference) -> Truth;
+    /// A condition that Pinpoint has not.
+    fn extended(&self, condition: &Extended) -> bool;
 }
 
 /// Decides for one endpoint: event campaigns and journeys ask so, and it is the oracle of the columns.
@@ -165,6 +213,7 @@ impl Leaves for Matcher<'_> {
                 location.and_then(|location| location.latitude),
                 location.and_then(|location| location.longitude),
             ),
+            Condition::Extended(condition) => self.answers.extended(condition),
         })
     }
 
@@ -248,6 +297,13 @@ mod tests {
         fn segment(&self, reference: &SegmentReference) -> Truth {
             self.answer(reference.id.as_str())
         }
+
+        fn extended(&self, condition: &Extended) -> bool {
+            match condition {
+                Extended::Recipient(test) => test.campaign.as_str() == "yes",
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     fn decide(document: serde_json::Value, answers: &ByName) -> Truth {
@@ -318,6 +374,10 @@ mod tests {
             (
                 json!({"Behavior": {"Recency": {"Duration": "DAY_7", "RecencyType": "ACTIVE"}}}),
                 json!({"Behavior": {"Recency": {"Duration": "HR_24", "RecencyType": "ACTIVE"}}}),
+            ),
+            (
+                json!({"Attributes": {"campaign:yes": set("{}")}}),
+                json!({"Attributes": {"campaign:yes": {"AttributeType": "EXCLUSIVE", "Values": ["{}"]}}}),
             ),
             (
                 json!({"Location": {"GPSPoint": {"Coordinates": {"Latitude": 52.4, "Longitude": 13.3}, "RangeInKilometers": 20}}}),
@@ -411,6 +471,65 @@ mod tests {
             let document = segment(&format!("plugin:{plugin}"), kind, plan);
             assert_eq!(decide(document.clone(), &answers), expected, "{document}");
             assert_eq!(!answers.0.borrow().is_empty(), asked, "{document}");
+        }
+    }
+
+    #[test]
+    fn the_leaves_that_decided_are_those_without_which_it_would_be_otherwise() {
+        let leaf = |name: &str| {
+            Expression::In(
+                name.to_owned(),
+                SegmentReference {
+                    id: name.into(),
+                    version: None,
+                },
+            )
+        };
+        let leaves = |names: &[&str]| names.iter().map(|name| leaf(name)).collect::<Vec<_>>();
+        let both = || Expression::All(leaves(&["a", "b"]));
+        let nested = || {
+            Expression::All(vec![
+                Expression::Any(leaves(&["a", "b"])),
+                Expression::Not(Box::new(Expression::Any(leaves(&["c", "d"])))),
+            ])
+        };
+        for (expression, truths, decisive) in [
+            (both(), vec![True, True], vec![true, true]),
+            (both(), vec![True, False], vec![false, true]),
+            (both(), vec![False, Unknown], vec![true, false]),
+            (both(), vec![True, Unknown], vec![false, true]),
+            (
+                Expression::Any(leaves(&["a", "b"])),
+                vec![True, False],
+                vec![true, false],
+            ),
+            (
+                Expression::Any(leaves(&["a", "b"])),
+                vec![False, False],
+                vec![true, true],
+            ),
+            (
+                nested(),
+                vec![True, False, False, False],
+                vec![true, false, true, true],
+            ),
+            (
+                nested(),
+                vec![True, False, True, False],
+                vec![false, false, true, false],
+            ),
+            (
+                nested(),
+                vec![False, False, True, False],
+                vec![true, true, true, false],
+            ),
+            (leaf("a"), vec![False], vec![true]),
+        ] {
+            assert_eq!(
+                expression.deciding(&truths),
+                decisive,
+                "{expression:?} {truths:?}"
+            );
         }
     }
 }

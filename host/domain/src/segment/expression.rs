@@ -2,6 +2,7 @@
 //! check of the document, so nothing that can be stored means something else when it is used.
 
 use super::condition::{AttributeTest, CircleTest, MetricTest, RecencyTest, SetTest};
+use super::extended::Extended;
 use super::{
     AttributeDimension, AttributeType, Combine, Demographics, Locations, SegmentDimensions, SegmentGroup,
     SegmentGroupList, SegmentReference, SetDimension, WriteSegment,
@@ -19,17 +20,17 @@ pub fn check(request: &WriteSegment) -> Result<()> {
     Expression::of(request.dimensions.as_ref(), request.segment_groups.as_ref()).map(drop)
 }
 
-/// A tree of conditions.
+/// A tree of conditions. Leaves know their path in the document, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
     /// No condition at all.
     Everyone,
     /// A condition on what is known of the endpoint.
-    Is(Condition),
+    Is(String, Condition),
     /// Ask a predicate component.
-    Asks(PredicateCondition),
+    Asks(String, PredicateCondition),
     /// Belongs to another segment.
-    In(SegmentReference),
+    In(String, SegmentReference),
     /// Every one holds.
     All(Vec<Expression>),
     /// At least one holds.
@@ -42,12 +43,26 @@ pub enum Expression {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names are Pinpoint's")]
 pub enum Condition {
-    Attribute { name: String, test: AttributeTest },
-    UserAttribute { name: String, test: AttributeTest },
-    Metric { name: String, test: MetricTest },
-    Member { member: Member, test: SetTest },
+    Attribute {
+        name: String,
+        test: AttributeTest,
+    },
+    UserAttribute {
+        name: String,
+        test: AttributeTest,
+    },
+    Metric {
+        name: String,
+        test: MetricTest,
+    },
+    Member {
+        member: Member,
+        test: SetTest,
+    },
     Recency(RecencyTest),
     Circle(CircleTest),
+    /// One that Pinpoint has not.
+    Extended(Extended),
 }
 
 /// Members of an endpoint that a `SetDimension` looks at.
@@ -90,7 +105,7 @@ impl Expression {
                 ));
             }
         };
-        let count = expression.conditions();
+        let count = expression.dimensions();
         if count > MOST_CONDITIONS {
             return Err(Error::LimitExceeded(format!(
                 "the segment has {count} dimensions, at most {MOST_CONDITIONS} are allowed"
@@ -112,25 +127,27 @@ impl Expression {
         let mut all = Vec::new();
         for (name, dimension) in attributes.iter().flatten() {
             let field = format!("{field}.Attributes.{name}");
-            all.push(match name.strip_prefix(PLUGIN) {
-                Some(plugin) => of_plugin(plugin, dimension, &field)?,
-                None => Self::Is(Condition::Attribute {
-                    name: name.clone(),
-                    test: AttributeTest::of(dimension, &field)?,
-                }),
+            all.push(if let Some(plugin) = name.strip_prefix(PLUGIN) {
+                of_plugin(plugin, dimension, field)?
+            } else if let Some(extended) = of_extended(name, dimension, &field) {
+                extended?
+            } else {
+                let test = AttributeTest::of(dimension, &field)?;
+                let name = name.clone();
+                Self::Is(field, Condition::Attribute { name, test })
             });
         }
         for (name, dimension) in user_attributes.iter().flatten() {
-            all.push(Self::Is(Condition::UserAttribute {
-                name: name.clone(),
-                test: AttributeTest::of(dimension, &format!("{field}.UserAttributes.{name}"))?,
-            }));
+            let field = format!("{field}.UserAttributes.{name}");
+            let test = AttributeTest::of(dimension, &field)?;
+            let name = name.clone();
+            all.push(Self::Is(field, Condition::UserAttribute { name, test }));
         }
         for (name, dimension) in metrics.iter().flatten() {
-            all.push(Self::Is(Condition::Metric {
-                name: name.clone(),
-                test: MetricTest::of(dimension, &format!("{field}.Metrics.{name}"))?,
-            }));
+            let field = format!("{field}.Metrics.{name}");
+            let test = MetricTest::of(dimension, &field)?;
+            let name = name.clone();
+            all.push(Self::Is(field, Condition::Metric { name, test }));
         }
         if let Some(demographic) = demographic {
             of_demographic(demographic, field, &mut all)?;
@@ -139,8 +156,9 @@ impl Expression {
             of_location(location, field, &mut all)?;
         }
         if let Some(recency) = behavior.as_ref().and_then(|behavior| behavior.recency.as_ref()) {
-            let test = RecencyTest::of(recency, &format!("{field}.Behavior.Recency"))?;
-            all.push(Self::Is(Condition::Recency(test)));
+            let field = format!("{field}.Behavior.Recency");
+            let test = RecencyTest::of(recency, &field)?;
+            all.push(Self::Is(field, Condition::Recency(test)));
         }
         Ok(Self::combine(Combine::All, all))
     }
@@ -165,13 +183,11 @@ impl Expression {
     fn of_group(group: &SegmentGroup, field: &str) -> Result<Self> {
         let mut sources = Vec::new();
         for (index, source) in group.source_segments.iter().enumerate() {
+            let field = format!("{field}.SourceSegments[{index}]");
             if source.id.as_str().is_empty() {
-                return Err(Error::invalid(
-                    format!("{field}.SourceSegments[{index}].Id"),
-                    "must not be empty",
-                ));
+                return Err(Error::invalid(format!("{field}.Id"), "must not be empty"));
             }
-            sources.push(Self::In(source.clone()));
+            sources.push(Self::In(field, source.clone()));
         }
         let dimensions = group
             .dimensions
@@ -214,9 +230,9 @@ impl Expression {
     /// 0: conditions; 1: other segments; 2: predicate components.
     fn cost(&self) -> u8 {
         match self {
-            Self::Everyone | Self::Is(_) => 0,
-            Self::In(_) => 1,
-            Self::Asks(_) => 2,
+            Self::Everyone | Self::Is(..) => 0,
+            Self::In(..) => 1,
+            Self::Asks(..) => 2,
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).max().unwrap_or(0),
             Self::Not(part) => part.cost(),
         }
@@ -225,6 +241,14 @@ impl Expression {
     /// Does any part of it, other segments aside, ask a predicate component?
     pub fn asks_predicates(&self) -> bool {
         self.cost() == 2
+    }
+
+    /// A leaf's path in the document.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Is(path, _) | Self::Asks(path, _) | Self::In(path, _) => Some(path),
+            Self::Everyone | Self::All(_) | Self::Any(_) | Self::Not(_) => None,
+        }
     }
 
     /// The leaves of the tree, in order.
@@ -239,7 +263,7 @@ impl Expression {
     /// The segments that it refers to.
     pub fn references(&self) -> impl Iterator<Item = &SegmentReference> {
         self.leaves().into_iter().filter_map(|leaf| match leaf {
-            Self::In(reference) => Some(reference),
+            Self::In(_, reference) => Some(reference),
             _ => None,
         })
     }
@@ -247,22 +271,52 @@ impl Expression {
     /// What it asks of predicate components.
     pub fn predicates(&self) -> impl Iterator<Item = &PredicateCondition> {
         self.leaves().into_iter().filter_map(|leaf| match leaf {
-            Self::Asks(predicate) => Some(predicate),
+            Self::Asks(_, predicate) => Some(predicate),
             _ => None,
         })
     }
 
-    fn conditions(&self) -> usize {
-        self.leaves()
-            .into_iter()
-            .filter(|leaf| matches!(leaf, Self::Is(_) | Self::Asks(_)))
-            .count()
+    /// Its conditions on what is known of an endpoint.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.leaves().into_iter().filter_map(|leaf| match leaf {
+            Self::Is(_, condition) => Some(condition),
+            _ => None,
+        })
     }
+
+    fn dimensions(&self) -> usize {
+        self.conditions().count() + self.predicates().count()
+    }
+}
+
+/// An attribute that is a condition of ours; `None` if it is an ordinary one.
+fn of_extended(name: &str, dimension: &AttributeDimension, field: &str) -> Option<Result<Expression>> {
+    let (kind, name) = name.split_once(':')?;
+    let mut any = Vec::new();
+    for (index, settings) in dimension.values.iter().enumerate() {
+        let path = format!("{field}.Values[{index}]");
+        match Extended::of(kind, name, settings, &path)? {
+            Ok(extended) => any.push(Expression::Is(path, Condition::Extended(extended))),
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    if any.is_empty() {
+        // Without values nothing is known but the name; an ordinary attribute without values is wrong too.
+        return None;
+    }
+    Some(match dimension.attribute_type {
+        None | Some(AttributeType::Inclusive) => Ok(Expression::combine(Combine::Any, any)),
+        Some(AttributeType::Exclusive) => Ok(Expression::combine(Combine::None, any)),
+        Some(_) => Err(Error::invalid(
+            format!("{field}.AttributeType"),
+            format!("must be INCLUSIVE or EXCLUSIVE for `{kind}:`"),
+        )),
+    })
 }
 
 /// An attribute `plugin:NAME`: members are those that the predicate says (INCLUSIVE) or does not say
 /// (EXCLUSIVE); its one value is the settings.
-fn of_plugin(plugin: &str, dimension: &AttributeDimension, field: &str) -> Result<Expression> {
+fn of_plugin(plugin: &str, dimension: &AttributeDimension, field: String) -> Result<Expression> {
     if plugin.is_empty() {
         return Err(Error::invalid(field, "must name a plugin behind `plugin:`"));
     }
@@ -281,13 +335,18 @@ fn of_plugin(plugin: &str, dimension: &AttributeDimension, field: &str) -> Resul
             format!("the settings are not JSON: {error}"),
         ));
     }
-    let asks = Expression::Asks(PredicateCondition {
-        plugin: plugin.to_owned(),
-        settings: settings.clone(),
-    });
+    let asks = |field| {
+        Expression::Asks(
+            field,
+            PredicateCondition {
+                plugin: plugin.to_owned(),
+                settings: settings.clone(),
+            },
+        )
+    };
     match dimension.attribute_type {
-        None | Some(AttributeType::Inclusive) => Ok(asks),
-        Some(AttributeType::Exclusive) => Ok(Expression::Not(Box::new(asks))),
+        None | Some(AttributeType::Inclusive) => Ok(asks(field)),
+        Some(AttributeType::Exclusive) => Ok(Expression::Not(Box::new(asks(field)))),
         Some(_) => Err(Error::invalid(
             format!("{field}.AttributeType"),
             "must be INCLUSIVE or EXCLUSIVE for a plugin",
@@ -311,7 +370,7 @@ fn of_demographic(demographic: &Demographics, field: &str, all: &mut Vec<Express
                 Member::ChannelType => SetTest::of_channels(dimension, &field)?,
                 _ => SetTest::of(dimension, &field)?,
             };
-            all.push(Expression::Is(Condition::Member { member, test }));
+            all.push(Expression::Is(field, Condition::Member { member, test }));
         }
         Ok(())
     };
@@ -329,15 +388,15 @@ fn of_location(location: &Locations, field: &str, all: &mut Vec<Expression>) -> 
     let Locations { country, gps_point } = location;
     if let Some(dimension) = country {
         // Codes are compared as they are written: `DE` and `DEU` are different texts.
-        let test = SetTest::of(dimension, &format!("{field}.Location.Country"))?;
-        all.push(Expression::Is(Condition::Member {
-            member: Member::Country,
-            test,
-        }));
+        let field = format!("{field}.Location.Country");
+        let test = SetTest::of(dimension, &field)?;
+        let member = Member::Country;
+        all.push(Expression::Is(field, Condition::Member { member, test }));
     }
     if let Some(point) = gps_point {
-        let test = CircleTest::of(point, &format!("{field}.Location.GPSPoint"))?;
-        all.push(Expression::Is(Condition::Circle(test)));
+        let field = format!("{field}.Location.GPSPoint");
+        let test = CircleTest::of(point, &field)?;
+        all.push(Expression::Is(field, Condition::Circle(test)));
     }
     Ok(())
 }
@@ -360,7 +419,10 @@ mod tests {
                 "Attributes": {
                     "plan": {"Values": ["gold"]},
                     "since": {"AttributeType": "BETWEEN", "Values": ["2026-01-01", "2026-02-01T00:00Z"]},
-                    "plugin:engagement": {"AttributeType": "EXCLUSIVE", "Values": ["{\"atLeast\": 3}"]}
+                    "plugin:engagement": {"AttributeType": "EXCLUSIVE", "Values": ["{\"atLeast\": 3}"]},
+                    "event:_email.open": {"AttributeType": "EXCLUSIVE", "Values": ["{}", "{\"AtMost\": 3}"]},
+                    "random:spring": {"Values": ["{\"To\": 10}"]},
+                    "time:of day": {"Values": ["noon"]}
                 },
                 "UserAttributes": {"city": {"AttributeType": "CONTAINS", "Values": ["ü"]}},
                 "Metrics": {"score": {"ComparisonOperator": "GREATER_THAN", "Value": 3}},
@@ -455,6 +517,18 @@ mod tests {
             (
                 dimensions(json!({"Attributes": {"plugin:p": {"Values": ["{"]}}})),
                 "Dimensions.Attributes.plugin:p.Values",
+            ),
+            (
+                dimensions(json!({"Attributes": {"event:e": {"Values": ["{}", "{\"AtMost\": -1}"]}}})),
+                "Dimensions.Attributes.event:e.Values[1]",
+            ),
+            (
+                dimensions(json!({"Attributes": {"random:r": {"Values": []}}})),
+                "Dimensions.Attributes.random:r.Values",
+            ),
+            (
+                dimensions(json!({"Attributes": {"event:e": {"AttributeType": "ON", "Values": ["{}"]}}})),
+                "Dimensions.Attributes.event:e.AttributeType",
             ),
             (
                 dimensions(json!({"Attributes": {"plugin:p": {"AttributeType": "ON", "Values": ["{}"]}}})),

@@ -3,6 +3,7 @@
 pub mod condition;
 mod evaluate;
 mod expression;
+pub mod extended;
 
 use std::collections::BTreeMap;
 
@@ -79,7 +80,8 @@ pub struct SegmentImport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SegmentDimensions {
-    /// By attribute name. `plugin:NAME` asks a predicate component; its one value is the settings.
+    /// By attribute name. `plugin:NAME` asks a predicate component; its one value is the settings. So do
+    /// the names that [`extended`] lists.
     pub attributes: Option<BTreeMap<String, AttributeDimension>>,
     /// Activity.
     pub behavior: Option<Behaviors>,

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::hits::{Hits, pack};
+
 /// A value of which one stands for "absent".
 pub(super) trait Cell: Copy {
     const ABSENT: Self;
@@ -167,7 +169,12 @@ impl<T: Cell> Cells<T> {
             }
             Layout::Dense(cells) => {
                 let cells = &cells[..cells.len().min(rows)];
-                for (word, cells) in words.iter_mut().zip(cells.chunks(64)) {
+                let (whole, rest) = cells.as_chunks::<64>();
+                for (word, cells) in words.iter_mut().zip(whole) {
+                    *word = pack(&std::array::from_fn(|index| u8::from(test(cells[index]))));
+                }
+                if let Some(word) = words.get_mut(whole.len()).filter(|_| !rest.is_empty()) {
+                    let cells = rest;
                     let mut bits = 0;
                     for (index, cell) in cells.iter().enumerate() {
                         bits |= u64::from(test(*cell)) << index;
@@ -248,12 +255,51 @@ impl Codes {
         }
     }
 
-    /// A bit for each of `rows` rows: the one that its code has in `hits`.
-    pub(super) fn scan(&self, rows: u32, hits: &[bool]) -> Vec<u64> {
+    /// Rows with a code other than 0.
+    pub(super) fn filled(&self) -> usize {
         match self {
-            Self::One(cells) => cells.scan(rows, |code| hits[usize::from(code)]),
-            Self::Two(cells) => cells.scan(rows, |code| hits[usize::from(code)]),
-            Self::Four(cells) => cells.scan(rows, |code| hits[code as usize]),
+            Self::One(cells) => cells.filled,
+            Self::Two(cells) => cells.filled,
+            Self::Four(cells) => cells.filled,
+        }
+    }
+
+    /// A bit for each of `rows` rows: is its code meant?
+    pub(super) fn scan(&self, rows: u32, hits: &Hits) -> Vec<u64> {
+        match hits {
+            Hits::All(all) => vec![if *all { u64::MAX } else { 0 }; (rows as usize).div_ceil(64)],
+            Hits::Few { codes, negated } => match self {
+                Self::One(cells) => scan_few(cells, rows, codes, *negated),
+                Self::Two(cells) => scan_few(cells, rows, codes, *negated),
+                Self::Four(cells) => scan_few(cells, rows, codes, *negated),
+            },
+            // As many hits as there can be codes, so that no row asks whether its own is among them.
+            Hits::Many(table) => match self {
+                Self::One(cells) => {
+                    let hits: [bool; 1 << 8] = std::array::from_fn(|code| hit(table, code));
+                    cells.scan(rows, |code| hits[usize::from(code)])
+                }
+                Self::Two(cells) => {
+                    let hits: Vec<bool> = (0..1 << 16).map(|code| hit(table, code)).collect();
+                    let hits: &[bool; 1 << 16] = hits.as_slice().try_into().expect("it has that length");
+                    cells.scan(rows, |code| hits[usize::from(code)])
+                }
+                Self::Four(cells) => cells.scan(rows, |code| hit(table, code as usize)),
+            },
+        }
+    }
+
+    /// A bit for each of `rows` rows: the one that its code has among `numbers`. For codes of which nearly
+    /// every row has its own.
+    pub(super) fn scan_numbers(&self, rows: u32, numbers: &[u64]) -> Vec<u64> {
+        let bit = |number: u32| {
+            let word = numbers.get(number as usize / 64);
+            word.is_some_and(|word| word >> (number % 64) & 1 == 1)
+        };
+        match self {
+            Self::One(cells) => cells.scan(rows, |number| bit(number.into())),
+            Self::Two(cells) => cells.scan(rows, |number| bit(number.into())),
+            Self::Four(cells) => cells.scan(rows, bit),
         }
     }
 
@@ -270,6 +316,34 @@ impl Codes {
             Self::One(cells) => cells.shrink(),
             Self::Two(cells) => cells.shrink(),
             Self::Four(cells) => cells.shrink(),
+        }
+    }
+}
+
+fn hit(table: &[bool], code: usize) -> bool {
+    table.get(code).copied().unwrap_or(false)
+}
+
+/// Codes that are too large for the cells are nobody's.
+fn scan_few<T: Cell + Eq + TryFrom<u32>>(
+    cells: &Cells<T>,
+    rows: u32,
+    codes: &[u32],
+    negated: bool,
+) -> Vec<u64> {
+    let mut known: Vec<T> = codes.iter().filter_map(|code| T::try_from(*code).ok()).collect();
+    known.dedup();
+    match *known.as_slice() {
+        [] => cells.scan(rows, |_| negated),
+        [a] => cells.scan(rows, |code| (code == a) != negated),
+        // Without branches, so that many rows are compared at once.
+        [a, b] => cells.scan(rows, |code| ((code == a) | (code == b)) != negated),
+        [a, b, c] => cells.scan(rows, |code| ((code == a) | (code == b) | (code == c)) != negated),
+        ref more => {
+            let [a, b, c, d] = std::array::from_fn(|index| more[index.min(more.len() - 1)]);
+            cells.scan(rows, |code| {
+                ((code == a) | (code == b) | (code == c) | (code == d)) != negated
+            })
         }
     }
 }
@@ -322,11 +396,13 @@ mod tests {
                 model.insert(row, code);
             }
             let hits: Vec<bool> = (0..70_000).map(|code| code % 3 == 0).collect();
-            let words = codes.scan(rows, &hits);
+            let words = codes.scan(rows, &Hits::of(hits));
+            let listed = codes.scan(rows, &Hits::of((0..70_000).map(|code| [1, 255, 65_536].contains(&code)).collect()));
             for row in 0..rows {
                 let code = model.get(&row).copied().unwrap_or(0);
                 prop_assert_eq!(codes.get(row), code);
                 prop_assert_eq!(words[row as usize / 64] >> (row % 64) & 1 == 1, code % 3 == 0, "row {}", row);
+                prop_assert_eq!(listed[row as usize / 64] >> (row % 64) & 1 == 1, [1, 255, 65_536].contains(&code));
             }
             let mut present = Vec::new();
             codes.each(|row, code| present.push((row, code)));

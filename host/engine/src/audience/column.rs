@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use pinion_domain::extension::columns::Dictionary;
 
 use super::cells::Codes;
+use super::hits::Hits;
 
 /// Distinct values by code. Code 0 is the absent value and always there.
 pub(super) trait Entries: Clone + Default {
@@ -38,9 +39,9 @@ pub(super) type PointColumn = Coded<Points>;
 const FEW_ENTRIES: usize = 1024;
 
 impl<E: Entries> Coded<E> {
-    /// For each entry, whether it passes the test: the `hits` of [`Codes::scan`].
-    pub(super) fn hits(&self, test: impl FnMut(u32) -> bool) -> Vec<bool> {
-        (0..).take(self.entries.len()).map(test).collect()
+    /// The entries that pass a test.
+    pub(super) fn hits(&self, test: impl FnMut(u32) -> bool) -> Hits {
+        Hits::of((0..).take(self.entries.len()).map(test).collect())
     }
 
     /// Drops entries that no row has any more, once the dictionary has doubled since the last time.
@@ -79,6 +80,8 @@ impl<E: Entries> Coded<E> {
 #[derive(Clone, Debug)]
 pub(super) struct Lists {
     lists: Dictionary,
+    /// Codes of lists with more than one value, ascending.
+    several: Vec<u32>,
     codes: HashTable<u32>,
     hasher: RandomState,
 }
@@ -89,6 +92,7 @@ impl Default for Lists {
         lists.push([]);
         Self {
             lists,
+            several: Vec::new(),
             codes: HashTable::new(),
             hasher: RandomState::default(),
         }
@@ -104,6 +108,11 @@ impl Lists {
     /// The form that predicates are given.
     pub(super) fn dictionary(&self) -> &Dictionary {
         &self.lists
+    }
+
+    /// Codes of lists with more than one value.
+    pub(super) fn of_several(&self) -> &[u32] {
+        &self.several
     }
 
     /// The code of a list, if it is here.
@@ -124,6 +133,9 @@ impl Lists {
         }
         let code = u32::try_from(self.lists.len()).expect("rows are numbered by u32, so lists are too");
         self.lists.push(list.clone());
+        if list.clone().nth(1).is_some() {
+            self.several.push(code);
+        }
         let (lists, hasher) = (&self.lists, &self.hasher);
         self.codes.insert_unique(hash(hasher, list), code, |code| {
             hash(hasher, values(lists, *code))
@@ -163,6 +175,7 @@ impl Entries for Lists {
         starts.capacity() * 4
             + values.offsets.capacity() * 4
             + values.bytes.capacity()
+            + self.several.capacity() * 4
             + self.codes.allocation_size()
     }
 
@@ -171,6 +184,7 @@ impl Entries for Lists {
         starts.shrink_to_fit();
         values.offsets.shrink_to_fit();
         values.bytes.shrink_to_fit();
+        self.several.shrink_to_fit();
         let (lists, hasher) = (&self.lists, &self.hasher);
         self.codes
             .shrink_to_fit(|code| hash(hasher, self::values(lists, *code)));

@@ -1,6 +1,6 @@
 //! The truth about every row at once, as bit masks.
 
-use pinion_domain::segment::Logic;
+use pinion_domain::segment::{Logic, Truth};
 use roaring::RoaringBitmap;
 
 /// For each row true, false or unknown. Bits of rows that do not exist mean nothing.
@@ -51,17 +51,49 @@ impl Mask {
 
     /// The rows that are true.
     pub(super) fn selected(&self) -> RoaringBitmap {
-        let bytes: Vec<u8> = self.certain.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes = vec![0; self.certain.len() * 8];
+        let (eights, _) = bytes.as_chunks_mut::<8>();
+        for (eight, word) in eights.iter_mut().zip(&self.certain) {
+            *eight = word.to_le_bytes();
+        }
         RoaringBitmap::from_lsb0_bytes(0, &bytes)
     }
 
-    /// How many rows are unknown.
-    pub(super) fn unknown(&self) -> u64 {
-        self.certain
-            .iter()
-            .zip(self.possible())
-            .map(|(certain, possible)| u64::from((possible & !certain).count_ones()))
+    /// The truth of one row.
+    pub(super) fn truth(&self, row: u32) -> Truth {
+        match (is_set(&self.certain, row), is_set(self.possible(), row)) {
+            (true, _) => Truth::True,
+            (false, true) => Truth::Unknown,
+            (false, false) => Truth::False,
+        }
+    }
+
+    /// How many of the rows in `scope` are true.
+    pub(super) fn count(&self, scope: &[u64]) -> u64 {
+        let words = self.certain.iter().zip(scope);
+        words
+            .map(|(word, scope)| u64::from((word & scope).count_ones()))
             .sum()
+    }
+
+    /// How many of the rows in `scope` are unknown.
+    pub(super) fn unknown(&self, scope: &[u64]) -> u64 {
+        let Some(possible) = &self.possible else {
+            return 0;
+        };
+        let words = self.certain.iter().zip(possible).zip(scope);
+        words
+            .map(|((certain, possible), scope)| u64::from((possible & !certain & scope).count_ones()))
+            .sum()
+    }
+
+    /// False outside of these rows.
+    pub(super) fn within(mut self, scope: &[u64]) -> Self {
+        zip(&mut self.certain, scope, |word, scope| word & scope);
+        if let Some(possible) = &mut self.possible {
+            zip(possible, scope, |word, scope| word & scope);
+        }
+        self
     }
 
     fn join(mut self, other: &Self, join: fn(u64, u64) -> u64) -> Self {
@@ -111,6 +143,18 @@ pub(super) fn words(rows: u32) -> usize {
     (rows as usize).div_ceil(64)
 }
 
+/// Is a row's bit set?
+pub(super) fn is_set(words: &[u64], row: u32) -> bool {
+    words
+        .get(row as usize / 64)
+        .is_some_and(|word| word >> (row % 64) & 1 == 1)
+}
+
+/// Clears a row's bit.
+pub(super) fn clear(words: &mut [u64], row: u32) {
+    words[row as usize / 64] &= !(1 << (row % 64));
+}
+
 /// Sets a row's bit.
 pub(super) fn set(words: &mut [u64], row: u32) {
     words[row as usize / 64] |= 1 << (row % 64);
@@ -118,8 +162,6 @@ pub(super) fn set(words: &mut [u64], row: u32) {
 
 #[cfg(test)]
 mod tests {
-    use pinion_domain::segment::Truth;
-
     use super::*;
 
     const ALL: [Truth; 3] = [Truth::True, Truth::False, Truth::Unknown];
@@ -134,11 +176,15 @@ mod tests {
         let selected = mask.selected();
         let possible: RoaringBitmap = mask.possible_rows().collect();
         (0..9)
-            .map(|row| match (selected.contains(row), possible.contains(row)) {
-                (true, true) => Truth::True,
-                (false, true) => Truth::Unknown,
-                (false, false) => Truth::False,
-                (true, false) => panic!("row {row} is certain and not possible"),
+            .map(|row| {
+                let truth = match (selected.contains(row), possible.contains(row)) {
+                    (true, true) => Truth::True,
+                    (false, true) => Truth::Unknown,
+                    (false, false) => Truth::False,
+                    (true, false) => panic!("row {row} is certain and not possible"),
+                };
+                assert_eq!(mask.truth(row), truth);
+                truth
             })
             .collect()
     }
@@ -153,7 +199,7 @@ mod tests {
         assert_eq!(truths(&a.clone().and(&b)), expected(&|a, b| a.and(&b)));
         assert_eq!(truths(&a.clone().or(&b)), expected(&|a, b| a.or(&b)));
         assert_eq!(truths(&a.clone().not()), expected(&|a, _| a.not()));
-        assert_eq!(a.unknown(), 3);
+        assert_eq!((a.unknown(&[u64::MAX]), a.unknown(&[0b1000_0111])), (3, 1));
         let known = mask(|row| Truth::from(row % 2 == 0));
         assert_eq!(known.possible, None);
         assert_eq!(

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use pinion_domain::extension::columns::{self, Column, ColumnData, ColumnKind, ColumnSpec, Rows};
 use pinion_domain::extension::predicate::ROWS_PER_CALL;
 use pinion_domain::extension::{PluginError, Predicate};
-use pinion_store::EventSummary;
 
 use super::cells::{Cell, Cells};
 use super::column::{Lists, PointColumn, TextColumn};
+use super::events::EventLog;
 use super::mask::{self, Mask};
 use super::table::Table;
 
@@ -20,14 +20,13 @@ pub(super) struct Events {
     last: Cells<i64>,
 }
 
-impl FromIterator<EventSummary> for Events {
-    fn from_iter<I: IntoIterator<Item = EventSummary>>(summaries: I) -> Self {
+impl From<&EventLog> for Events {
+    fn from(log: &EventLog) -> Self {
         let mut events = Self::default();
-        for summary in summaries {
-            let count = i64::try_from(summary.count).unwrap_or(i64::MAX);
-            events.count.put(summary.seq, count);
-            events.last.put(summary.seq, summary.last.as_microsecond());
-        }
+        log.each_row(|row, count, last| {
+            events.count.put(row, count);
+            events.last.put(row, last.saturating_mul(1_000));
+        });
         events
     }
 }

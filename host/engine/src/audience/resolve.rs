@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use pinion_domain::Error;
 use pinion_domain::id::SegmentId;
-use pinion_domain::segment::{Expression, PredicateCondition, SegmentDocument, SegmentReference};
+use pinion_domain::segment::{Condition, Expression, PredicateCondition, SegmentDocument, SegmentReference};
 use pinion_store::Members;
 
 use super::AudienceError;
@@ -25,7 +25,7 @@ pub struct ResolvedSegment {
 
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    pinned: Option<(SegmentId, u32)>,
+    pub(super) pinned: Option<(SegmentId, u32)>,
     pub(super) content: Content,
 }
 
@@ -82,10 +82,30 @@ impl ResolvedSegment {
 
     /// Everything that is asked of predicate components.
     pub(super) fn predicates(&self) -> impl Iterator<Item = &PredicateCondition> {
-        self.parts.iter().flat_map(|part| match &part.content {
-            Content::Dimensional { expression, .. } => expression.predicates().collect(),
-            Content::Imported(_) => Vec::new(),
+        self.expressions().flat_map(Expression::predicates)
+    }
+
+    /// All conditions on what is known of endpoints.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.expressions().flat_map(Expression::conditions)
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.parts.iter().filter_map(|part| match &part.content {
+            Content::Dimensional { expression, .. } => Some(expression),
+            Content::Imported(_) => None,
         })
+    }
+}
+
+impl Part {
+    /// Which part one of its references is.
+    pub(super) fn source(&self, reference: &SegmentReference) -> Option<usize> {
+        let Content::Dimensional { sources, .. } = &self.content else {
+            return None;
+        };
+        let source = sources.iter().find(|(known, _)| known == reference);
+        source.map(|(_, part)| *part)
     }
 }
 

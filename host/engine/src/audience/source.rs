@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use pinion_domain::id::SegmentId;
 use pinion_domain::segment::SegmentDocument;
-use pinion_store::{Changes, EventSummary, Members, Result};
+use pinion_domain::segment::extended::RecipientTest;
+use pinion_store::{Changes, EventChanges, Members, Result};
+use roaring::RoaringBitmap;
 
 /// One application's endpoints, users and segments.
 #[async_trait]
@@ -12,8 +14,15 @@ pub trait Source: Send + Sync {
     /// again; none may be left out.
     async fn changes(&self, after: i64, limit: usize) -> Result<Changes>;
 
-    /// For each endpoint that has events of a type: how many and when the last.
-    async fn event_summaries(&self, event_type: &str) -> Result<Vec<EventSummary>>;
+    /// The events of a type that became known after a revision, at most about `limit`. None may come again,
+    /// and none may be left out.
+    async fn events(&self, event_type: &str, after: i64, limit: usize) -> Result<EventChanges>;
+
+    /// When one endpoint did something of a type, milliseconds since 1970.
+    async fn event_times(&self, event_type: &str, seq: u32) -> Result<Vec<i64>>;
+
+    /// Whom the runs of a campaign were for.
+    async fn recipients(&self, test: &RecipientTest) -> Result<RoaringBitmap>;
 
     /// A segment in a version, or its latest, with that version's number.
     async fn segment(&self, id: &SegmentId, version: Option<u32>) -> Result<Option<(u32, SegmentDocument)>>;

@@ -13,9 +13,11 @@ use pinion_domain::segment::condition::micros;
 use pinion_store::Changes;
 use roaring::RoaringBitmap;
 
+use super::attributes::{AttributeColumns, put_text};
 use super::cells::Cells;
 use super::column::{Coded, Entries, PointColumn, TextColumn};
 use super::mask;
+use super::wanted::Wanted;
 
 /// A member of the document that every endpoint may have once: its path and how it is read.
 type TextMember = (&'static str, fn(&EndpointDocument) -> Option<&str>);
@@ -77,16 +79,18 @@ pub(super) struct Table {
     pub(super) upto: i64,
     /// One more than the largest `seq`.
     rows: u32,
-    live: Arc<RoaringBitmap>,
+    /// A bit for each row that exists, as mask words.
+    live: Arc<Vec<u64>>,
+    living: u64,
     members: [Arc<TextColumn>; TEXT_MEMBERS.len()],
-    attributes: BTreeMap<String, Arc<TextColumn>>,
+    attributes: AttributeColumns,
     metrics: BTreeMap<String, Arc<Cells<f64>>>,
     place: Arc<PointColumn>,
     effective: Arc<Cells<i64>>,
     creation: Arc<Cells<i64>>,
     /// Codes are users' numbers: the rows of `user_attributes`. Never tidied, so a number stays.
     users: Arc<TextColumn>,
-    user_attributes: BTreeMap<String, Arc<TextColumn>>,
+    user_attributes: AttributeColumns,
     /// Numbers of users who are gone.
     gone: RoaringBitmap,
 }
@@ -105,8 +109,8 @@ impl Table {
         }
         self.upto = changes.upto;
         tidy(self.members.iter_mut());
-        tidy(self.attributes.values_mut());
-        tidy(self.user_attributes.values_mut());
+        self.attributes.tidy();
+        self.user_attributes.tidy();
         tidy([&mut self.place]);
     }
 
@@ -114,17 +118,21 @@ impl Table {
         for (column, (_, read)) in self.members.iter_mut().zip(TEXT_MEMBERS) {
             put_text(column, row, read(endpoint).into_iter());
         }
-        if self.live.contains(row) {
-            retain(&mut self.attributes, row, &endpoint.attributes);
+        if self.is_live(row) {
+            self.attributes.retain(row, &endpoint.attributes);
             for (name, cells) in &mut self.metrics {
                 if !endpoint.metrics.contains_key(name) {
                     put_cell(cells, row, None);
                 }
             }
         } else {
-            Arc::make_mut(&mut self.live).insert(row);
+            self.rows = self.rows.max(row.saturating_add(1));
+            let live = Arc::make_mut(&mut self.live);
+            live.resize(mask::words(self.rows), 0);
+            mask::set(live, row);
+            self.living += 1;
         }
-        put_lists(&mut self.attributes, row, &endpoint.attributes);
+        self.attributes.put(row, &endpoint.attributes);
         for (name, value) in &endpoint.metrics {
             put_cell(column(&mut self.metrics, name), row, Some(*value));
         }
@@ -141,16 +149,16 @@ impl Table {
         put_cell(&mut self.effective, row, micros(&endpoint.effective_date));
         put_cell(&mut self.creation, row, micros(&endpoint.creation_date));
         put_text(&mut self.users, row, user_id.map(UserId::as_str).into_iter());
-        self.rows = self.rows.max(row.saturating_add(1));
     }
 
     fn remove(&mut self, row: u32) {
-        if !self.live.contains(row) {
+        if !self.is_live(row) {
             return;
         }
-        Arc::make_mut(&mut self.live).remove(row);
-        let none = Attributes::new();
-        retain(&mut self.attributes, row, &none);
+        let live: &mut Vec<u64> = Arc::make_mut(&mut self.live);
+        mask::clear(live, row);
+        self.living -= 1;
+        self.attributes.retain(row, &Attributes::new());
         for column in self.members.iter_mut().chain([&mut self.users]) {
             put_text(column, row, [].into_iter());
         }
@@ -168,7 +176,7 @@ impl Table {
         let known = self.user(user_id);
         let Some(document) = document else {
             if let Some(number) = known {
-                retain(&mut self.user_attributes, number, &Attributes::new());
+                self.user_attributes.retain(number, &Attributes::new());
                 self.gone.insert(number);
             }
             return;
@@ -178,13 +186,30 @@ impl Table {
             Arc::make_mut(&mut self.users).entries.intern(id)
         });
         self.gone.remove(number);
-        retain(&mut self.user_attributes, number, &document.user_attributes);
-        put_lists(&mut self.user_attributes, number, &document.user_attributes);
+        self.user_attributes.retain(number, &document.user_attributes);
+        self.user_attributes.put(number, &document.user_attributes);
     }
 
-    /// Would it be worth building it anew, since most of the users it knows are gone?
-    pub(super) fn is_wasteful(&self) -> bool {
+    /// Must it be built anew? Since most of the users it knows are gone, or since attributes are asked for
+    /// that were set aside.
+    pub(super) fn is_stale(&self, wanted: &Wanted) -> bool {
         self.gone.len() > FEW_USERS && self.gone.len() * 2 > self.users.entries.len() as u64
+            || self.attributes.lacks(wanted.attributes())
+            || self.user_attributes.lacks(wanted.user_attributes())
+    }
+
+    /// An empty one that will keep what this one keeps and what is wanted.
+    pub(super) fn anew(&self, wanted: &Wanted) -> Self {
+        Self {
+            attributes: self.attributes.anew(wanted.attributes()),
+            user_attributes: self.user_attributes.anew(wanted.user_attributes()),
+            ..Self::default()
+        }
+    }
+
+    /// Attributes that were set aside.
+    pub(super) fn aside(&self) -> usize {
+        self.attributes.aside() + self.user_attributes.aside()
     }
 
     /// One more than the largest `seq`.
@@ -192,16 +217,18 @@ impl Table {
         self.rows
     }
 
-    /// The rows that exist.
-    pub(super) fn live(&self) -> &RoaringBitmap {
-        &self.live
+    /// How many rows exist.
+    pub(super) fn living(&self) -> u64 {
+        self.living
     }
 
     /// The rows that exist, as mask words.
-    pub(super) fn live_words(&self) -> Vec<u64> {
-        let mut words = vec![0; mask::words(self.rows)];
-        self.live.iter().for_each(|row| mask::set(&mut words, row));
-        words
+    pub(super) fn live(&self) -> &[u64] {
+        &self.live
+    }
+
+    pub(super) fn is_live(&self, row: u32) -> bool {
+        mask::is_set(&self.live, row)
     }
 
     /// The column of a text member, by its path.
@@ -225,7 +252,7 @@ impl Table {
 
     /// An attribute that some endpoint has, or had.
     pub(super) fn attribute(&self, name: &str) -> Option<&TextColumn> {
-        self.attributes.get(name).map(Arc::as_ref)
+        self.attributes.get(name)
     }
 
     /// A metric that some endpoint has, or had.
@@ -235,7 +262,7 @@ impl Table {
 
     /// An attribute that some user has, or had; rows are users' numbers.
     pub(super) fn user_attribute(&self, name: &str) -> Option<&TextColumn> {
-        self.user_attributes.get(name).map(Arc::as_ref)
+        self.user_attributes.get(name)
     }
 
     /// Whose each endpoint is; codes are users' numbers, 0 is nobody.
@@ -264,29 +291,23 @@ impl Table {
 
     /// Bytes held by columns and dictionaries.
     pub(super) fn bytes(&self) -> usize {
-        let texts = self
-            .members
-            .iter()
-            .chain([&self.users])
-            .chain(self.attributes.values())
-            .chain(self.user_attributes.values());
+        let texts = self.members.iter().chain([&self.users]);
         texts.map(|column| column.bytes()).sum::<usize>()
+            + self.attributes.bytes()
+            + self.user_attributes.bytes()
             + self.metrics.values().map(|cells| cells.bytes()).sum::<usize>()
             + self.place.bytes()
             + self.effective.bytes()
             + self.creation.bytes()
-            + self.live.serialized_size()
+            + self.live.capacity() * 8
     }
 
     /// Gives back memory that was taken ahead of need, after much was added.
     pub(super) fn shrink(&mut self) {
-        let texts = self
-            .members
-            .iter_mut()
-            .chain([&mut self.users])
-            .chain(self.attributes.values_mut())
-            .chain(self.user_attributes.values_mut());
+        let texts = self.members.iter_mut().chain([&mut self.users]);
         texts.for_each(|column| Arc::make_mut(column).shrink());
+        self.attributes.shrink();
+        self.user_attributes.shrink();
         self.metrics
             .values_mut()
             .for_each(|cells| Arc::make_mut(cells).shrink());
@@ -302,32 +323,6 @@ fn column<'a, C: Default>(columns: &'a mut BTreeMap<String, Arc<C>>, name: &str)
         columns.insert(name.to_owned(), Arc::default());
     }
     columns.get_mut(name).expect("it was put in if it was not there")
-}
-
-fn put_lists(columns: &mut BTreeMap<String, Arc<TextColumn>>, row: u32, lists: &Attributes) {
-    for (name, values) in lists {
-        put_text(column(columns, name), row, values.iter().map(String::as_str));
-    }
-}
-
-/// Clears a row in the columns that `lists` does not name.
-fn retain(columns: &mut BTreeMap<String, Arc<TextColumn>>, row: u32, lists: &Attributes) {
-    for (name, column) in columns {
-        if !lists.contains_key(name) {
-            put_text(column, row, [].into_iter());
-        }
-    }
-}
-
-/// Columns are only taken out of sharing when something changes.
-fn put_text<'a>(column: &mut Arc<TextColumn>, row: u32, values: impl Iterator<Item = &'a str> + Clone) {
-    let found = column.entries.find(&values);
-    if found == Some(column.codes.get(row)) {
-        return;
-    }
-    let column = Arc::make_mut(column);
-    let code = found.unwrap_or_else(|| column.entries.intern(values));
-    column.codes.put(row, code);
 }
 
 fn put_cell<T: super::cells::Cell + PartialEq>(cells: &mut Arc<Cells<T>>, row: u32, value: Option<T>) {

@@ -6,6 +6,7 @@ create table event (
     app_no integer not null,
     event_no integer not null,
     writer integer not null,
+    rev integer not null,
     seq integer,
     event_type text not null,
     at integer not null,
@@ -17,6 +18,8 @@ create table event (
     primary key (day, app_no, event_no, writer)
 ) strict, without rowid;
 create index event_seq on event (app_no, seq, at) where seq is not null;
+-- What followers of one type read: in the order of commits, and without the documents.
+create index event_rev on event (app_no, event_type, rev, seq, at) where seq is not null;
 
 -- Keys of events that may be told twice: receipts, retried requests.
 create table event_key (

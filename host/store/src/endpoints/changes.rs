@@ -10,7 +10,7 @@ use crate::{AppRef, Error, Result, Store};
 /// What changed behind a revision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
-    /// Endpoints that changed, oldest change first.
+    /// Endpoints that changed, oldest change first; some perhaps behind `upto`.
     pub endpoints: Vec<EndpointChange>,
     /// Users that changed, oldest change first.
     pub users: Vec<UserChange>,
@@ -61,7 +61,8 @@ type EndpointRow = (i64, i64, Option<String>, Option<String>, i16, String);
 impl Store {
     /// All endpoints and users whose last change lies in `after < rev <= upto`: about `limit` of each, and
     /// never a part of a revision. Call again with `upto` while there is `more`. Nothing is missed: `upto`
-    /// stays below every change that is not committed yet.
+    /// stays below every change that is not committed yet, and the last page also has what changed behind
+    /// `upto` while it was read. That comes again; left out, it would be seen neither as it was nor as it is.
     pub async fn changes_since(&self, app: &AppRef, after: i64, limit: usize) -> Result<Changes> {
         let main = &self.inner.main;
         let settled = main.pools.settled_rev(main.connector.epoch()).await?;
@@ -86,11 +87,13 @@ impl Store {
                 .await)?;
             upto = rev.unwrap_or(upto);
         }
+        let more = upto < settled;
+        let last = if more { upto } else { i64::MAX };
         Ok(Changes {
-            endpoints: self.changed_endpoints(app, after, upto).await?,
-            users: self.changed_users(app, after, upto).await?,
+            endpoints: self.changed_endpoints(app, after, last).await?,
+            users: self.changed_users(app, after, last).await?,
             upto,
-            more: upto < settled,
+            more,
         })
     }
 

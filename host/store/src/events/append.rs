@@ -24,6 +24,7 @@ const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
 pub(super) struct Input {
     pub(super) writer: i64,
+    pub(super) epoch: i64,
     pub(super) events: Vec<NewEvent>,
 }
 
@@ -110,7 +111,7 @@ pub(super) fn apply<'a>(tx: &'a mut Tx, input: &'a Input) -> BoxFuture<'a, Resul
                     .or_default() += 1;
             }
         }
-        insert_events(tx, day, input.writer, &stored).await?;
+        insert_events(tx, day, input, &stored).await?;
         let counts: Vec<(CountKey, i64)> = counts.into_iter().collect();
         add_counts(tx, input.writer, &counts).await?;
         let mut summaries: Vec<_> = summaries.into_iter().collect();
@@ -254,19 +255,23 @@ async fn stored_members(tx: &mut Tx, key: UniqueKey) -> Result<Option<Vec<u8>>> 
     })
 }
 
-async fn insert_events(tx: &mut Tx, day: i32, writer: i64, events: &[(i64, &NewEvent)]) -> Result<()> {
+async fn insert_events(tx: &mut Tx, day: i32, input: &Input, events: &[(i64, &NewEvent)]) -> Result<()> {
     static INSERT: MultiRow = MultiRow::new(
-        "insert into event (day, app_no, event_no, writer, seq, event_type, at, arrived_at, run_no, treatment,
-                            message_id, document)",
-        12,
+        "insert into event (day, app_no, event_no, writer, rev, seq, event_type, at, arrived_at, run_no,
+                            treatment, message_id, document)",
+        13,
         "",
     );
     let now = tx.now.as_millisecond();
+    let writer = input.writer;
+    let transaction = tx.connection.transaction_rev(input.epoch).await?;
     match &mut tx.connection {
         Connection::Sqlite(db) => {
             INSERT
                 .execute(db, events, |binds, (number, event)| {
+                    // One writer: numbers are in the order of commits.
                     binds.add(day).add(event.app_no).add(*number).add(writer);
+                    binds.add(transaction.unwrap_or(*number));
                     binds
                         .add(event.seq.map(i64::from))
                         .add(&event.event_type)
@@ -280,9 +285,10 @@ async fn insert_events(tx: &mut Tx, day: i32, writer: i64, events: &[(i64, &NewE
         }
         Connection::Postgres(db) => {
             sqlx::query(
-                "insert into event (day, app_no, event_no, writer, seq, event_type, at, arrived_at, run_no,
+                "insert into event (day, app_no, event_no, writer, rev, seq, event_type, at, arrived_at, run_no,
                                     treatment, message_id, document)
-                 select $1, app_no, event_no, $2, seq, event_type, at, $3, run_no, treatment, message_id, document
+                 select $1, app_no, event_no, $2, coalesce($13, event_no), seq, event_type, at, $3, run_no,
+                        treatment, message_id, document
                  from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[],
                              $10::smallint[], $11::text[], $12::text[])
                    as new (app_no, event_no, seq, event_type, at, run_no, treatment, message_id, document)",
@@ -299,6 +305,7 @@ async fn insert_events(tx: &mut Tx, day: i32, writer: i64, events: &[(i64, &NewE
             .bind(events.iter().map(|(_, event)| i16::from(event.treatment)).collect::<Vec<_>>())
             .bind(events.iter().map(|(_, event)| event.message_id.as_ref().map(MessageId::as_str)).collect::<Vec<_>>())
             .bind(events.iter().map(|(_, event)| event.document.to_string()).collect::<Vec<_>>())
+            .bind(transaction)
             .execute(&mut *db)
             .await?;
             Ok(())

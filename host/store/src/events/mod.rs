@@ -93,6 +93,17 @@ pub struct EventSummary {
     pub last: Timestamp,
 }
 
+/// Events of one type behind a revision: what followers keep of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventChanges {
+    /// Who, and when it happened: milliseconds since 1970. In the order in which they became known.
+    pub events: Vec<(u32, i64)>,
+    /// Everything up to this revision is here: ask on from it.
+    pub upto: i64,
+    /// Is there more already?
+    pub more: bool,
+}
+
 #[derive(FromRow)]
 struct Row {
     event_type: String,
@@ -116,6 +127,7 @@ impl Store {
         }
         let input = append::Input {
             writer: self.inner.writer_id,
+            epoch: self.inner.main.connector.epoch(),
             events,
         };
         self.inner.events.write(lane, input, append::apply).await
@@ -200,6 +212,64 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The events of a type that endpoints did and that became known in `after < rev`: about `limit` of them,
+    /// and never a part of a commit. Call again with `upto` while there is `more`. Nothing is missed and
+    /// nothing comes twice.
+    pub async fn events_since(
+        &self,
+        app: &AppRef,
+        event_type: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<EventChanges> {
+        let (main, events) = (&self.inner.main, &self.inner.events);
+        let settled = events.pools.settled_number(main.connector.epoch()).await?;
+        let offset = i64::try_from(limit.max(1) - 1).unwrap_or(i64::MAX);
+        let last_of_page: Option<i64> = read!(events.pools, |db| sqlx::query_scalar(
+            "select rev from event
+             where app_no = $1 and event_type = $2 and rev > $3 and rev <= $4 and seq is not null
+             order by rev limit 1 offset $5"
+        )
+        .bind(app.no)
+        .bind(event_type)
+        .bind(after)
+        .bind(settled)
+        .bind(offset)
+        .fetch_optional(db)
+        .await)?;
+        let rows: Vec<(i64, i64, i64)> = read!(events.pools, |db| sqlx::query_as(
+            "select seq, at, rev from event
+             where app_no = $1 and event_type = $2 and rev > $3 and rev <= $4 and seq is not null
+             order by rev"
+        )
+        .bind(app.no)
+        .bind(event_type)
+        .bind(after)
+        .bind(last_of_page.unwrap_or(settled))
+        .fetch_all(db)
+        .await)?;
+        Ok(EventChanges {
+            upto: rows.last().map_or(after, |(.., rev)| *rev),
+            more: last_of_page.is_some(),
+            events: rows
+                .into_iter()
+                .map(|(seq, at, _)| Ok((seq_of(seq)?, at)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// When an endpoint did something of a type: milliseconds since 1970, ascending.
+    pub async fn event_times(&self, app: &AppRef, seq: u32, event_type: &str) -> Result<Vec<i64>> {
+        Ok(read!(self.inner.events.pools, |db| sqlx::query_scalar(
+            "select at from event where app_no = $1 and seq = $2 and event_type = $3 order by at"
+        )
+        .bind(app.no)
+        .bind(i64::from(seq))
+        .bind(event_type)
+        .fetch_all(db)
+        .await)?)
     }
 
     /// An endpoint's events, latest first.

@@ -169,6 +169,27 @@ impl Store {
         bytes.map_or_else(|| Ok(RoaringBitmap::new()), |bytes| bitmap(&bytes))
     }
 
+    /// Everybody for whom a campaign's runs were, or one of them: recipients and those who were held out.
+    pub async fn recipients(
+        &self,
+        app: &AppRef,
+        campaign: &CampaignId,
+        run: Option<&RunId>,
+    ) -> Result<RoaringBitmap> {
+        let of_runs: Vec<Vec<u8>> = read!(self.inner.main.pools, |db| sqlx::query_scalar(
+            "select recipients from run
+             where app_no = $1 and campaign_id = $2 and ($3 is null or run_id = $3)"
+        )
+        .bind(app.no)
+        .bind(campaign.as_str())
+        .bind(run.map(RunId::as_str))
+        .fetch_all(db)
+        .await)?;
+        of_runs
+            .iter()
+            .try_fold(RoaringBitmap::new(), |all, bytes| Ok(all | bitmap(bytes)?))
+    }
+
     /// The runs of a campaign, newest first.
     pub async fn runs(&self, app: &AppRef, campaign: &CampaignId, page: &PageRequest) -> Result<Page<Run>> {
         let before = match &page.after {

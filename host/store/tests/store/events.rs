@@ -269,3 +269,66 @@ async fn the_rollup_is_what_counting_gives() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn followers_of_a_type_miss_nothing_and_read_nothing_twice() {
+    each_database(async |store, clock| {
+        let app = app(&store).await;
+        let now = clock.now();
+        let opens = |seqs: std::ops::Range<u32>| -> Vec<NewEvent> {
+            seqs.map(|seq| {
+                event(
+                    &app,
+                    seq,
+                    types::OPEN,
+                    now - SignedDuration::from_secs(seq.into()),
+                )
+            })
+            .collect()
+        };
+        let append =
+            async |events: Vec<NewEvent>| store.append_events(Lane::Interactive, events).await.unwrap();
+        assert_eq!(
+            store.events_since(&app, types::OPEN, 0, 10).await.unwrap(),
+            Default::default()
+        );
+        append(opens(0..3)).await;
+        append(vec![
+            event(&app, 9, types::CLICK, now),
+            NewEvent {
+                seq: None,
+                ..event(&app, 0, types::OPEN, now)
+            },
+        ])
+        .await;
+        append(opens(3..8)).await;
+        let (mut after, mut seen, mut pages) = (0, Vec::new(), 0);
+        loop {
+            let changes = store.events_since(&app, types::OPEN, after, 2).await.unwrap();
+            seen.extend(changes.events);
+            (after, pages) = (changes.upto, pages + 1);
+            if !changes.more {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        let at = |seq: u32| now.as_millisecond() - i64::from(seq) * 1_000;
+        assert_eq!(seen, (0..8).map(|seq| (seq, at(seq))).collect::<Vec<_>>());
+        assert!(pages >= 2);
+        append(opens(8..9)).await;
+        let more = store.events_since(&app, types::OPEN, after, 100).await.unwrap();
+        assert_eq!((more.events, more.more), (vec![(8, at(8))], false));
+        assert_eq!(store.event_times(&app, 8, types::OPEN).await.unwrap(), [at(8)]);
+        assert_eq!(store.event_times(&app, 8, types::CLICK).await.unwrap(), [0; 0]);
+        let other = pinion_store::testing::app(&store).await;
+        assert_eq!(
+            store
+                .events_since(&other, types::OPEN, 0, 10)
+                .await
+                .unwrap()
+                .events,
+            []
+        );
+    })
+    .await;
+}

@@ -7,7 +7,9 @@ use pinion_domain::endpoint::UserDocument;
 use pinion_domain::extension::fake::FakePlugins;
 use pinion_domain::id::SegmentId;
 use pinion_domain::segment::SegmentDocument;
-use pinion_store::{Changes, EndpointChange, Error, EventSummary, Members, Result};
+use pinion_domain::segment::extended::RecipientTest;
+use pinion_store::{Changes, EndpointChange, Error, EventChanges, Members, Result};
+use roaring::RoaringBitmap;
 use serde_json::json;
 
 use super::memory::Memory;
@@ -85,11 +87,11 @@ async fn what_is_read_does_not_change_while_it_is_read() {
     );
     let audience = Audience::default();
     audience.apply(&memory.changes(0, 10).await.unwrap());
-    let before = audience.table.lock().clone();
+    let before = audience.table.read().clone();
     memory.put(0, None);
     memory.put(1, Some(endpoint(None, json!({}))));
     audience.apply(&memory.changes(1, 10).await.unwrap());
-    assert_eq!(before.live().iter().collect::<Vec<_>>(), [0]);
+    assert!(before.is_live(0) && before.living() == 1);
     assert_eq!(selected(&audience, &memory, json!({"Dimensions": {}})).await, [1]);
     let column = before.attribute("plan").unwrap();
     assert_eq!(
@@ -97,6 +99,88 @@ async fn what_is_read_does_not_change_while_it_is_read() {
         ["gold"]
     );
     assert_eq!(before.users().codes.get(0), before.user(&"ann".into()).unwrap());
+}
+
+#[tokio::test]
+async fn attributes_of_which_everybody_has_another_take_no_memory_until_they_are_asked_for() {
+    let (memory, audience) = (Memory::default(), Audience::default());
+    for seq in 0..140_000 {
+        let order = format!("order {seq:08}");
+        let city = format!("city {}", seq % 500);
+        memory.put(
+            seq,
+            Some(endpoint(
+                None,
+                json!({"Attributes": {"order": [order], "city": [city]}}),
+            )),
+        );
+    }
+    let of = |name: &str, value: &str| json!({"Dimensions": {"Attributes": {name: {"Values": [value]}}}});
+    assert_eq!(
+        selected(&audience, &memory, of("city", "city 7")).await.len(),
+        280
+    );
+    assert_eq!(audience.attributes_aside(), 1);
+    let before = audience.bytes();
+    assert!(before < 140_000 * 40, "{before} bytes");
+    // It is found all the same, now and after it changed.
+    assert_eq!(
+        selected(&audience, &memory, of("order", "order 00009999")).await,
+        [9_999]
+    );
+    assert_eq!((audience.attributes_aside(), audience.rows()), (0, 140_000));
+    assert!(audience.bytes() > before * 2);
+    memory.put(
+        3,
+        Some(endpoint(
+            None,
+            json!({"Attributes": {"order": ["order 00009999"]}}),
+        )),
+    );
+    assert_eq!(
+        selected(&audience, &memory, of("order", "order 00009999")).await,
+        [3, 9_999]
+    );
+    assert_eq!(memory.state().rows_read, 280_001);
+}
+
+#[tokio::test]
+async fn an_application_that_is_too_large_is_refused() {
+    let (memory, audience) = (Memory::default(), Audience::limited(1 << 20));
+    let everyone = segment(json!({"Dimensions": {}}));
+    for seq in 0..1_000 {
+        memory.put(seq, Some(endpoint(None, json!({"Metrics": {"n": seq}}))));
+    }
+    let plugins = FakePlugins::default();
+    let evaluated = evaluate(&audience, &memory, &plugins, &everyone).await.unwrap();
+    assert_eq!(evaluated.selected.len(), 1_000);
+    for seq in 1_000..60_000 {
+        memory.put(seq, Some(endpoint(None, json!({"Metrics": {"n": seq}}))));
+    }
+    for _ in 0..2 {
+        let refused = evaluate(&audience, &memory, &plugins, &everyone).await;
+        assert!(
+            matches!(refused, Err(AudienceError::TooLarge { limit: 1_048_576 })),
+            "{refused:?}"
+        );
+        assert!(audience.bytes() < 1 << 20);
+    }
+}
+
+#[tokio::test]
+async fn events_are_read_once_and_followed() {
+    let (memory, audience) = (Memory::default(), Audience::default());
+    for seq in 0..3 {
+        memory.put(seq, Some(endpoint(None, json!({}))));
+    }
+    let at = super::now().as_millisecond() - 1_000;
+    let twice = json!({"Dimensions": {"Attributes": {"event:open": {"Values": ["{\"AtLeast\": 2}"]}}}});
+    (0..3).for_each(|seq| memory.put_event("open", seq, at));
+    assert_eq!(selected(&audience, &memory, twice.clone()).await, [0; 0]);
+    memory.put_event("open", 1, at);
+    assert_eq!(selected(&audience, &memory, twice.clone()).await, [1]);
+    assert_eq!(selected(&audience, &memory, twice).await, [1]);
+    assert!(audience.event_bytes() > 0);
 }
 
 /// A feed that cannot be followed.
@@ -107,8 +191,14 @@ impl Source for Broken {
     async fn changes(&self, _: i64, _: usize) -> Result<Changes> {
         self.0.clone().ok_or(Error::Closed)
     }
-    async fn event_summaries(&self, _: &str) -> Result<Vec<EventSummary>> {
+    async fn events(&self, _: &str, _: i64, _: usize) -> Result<EventChanges> {
+        Ok(EventChanges::default())
+    }
+    async fn event_times(&self, _: &str, _: u32) -> Result<Vec<i64>> {
         Ok(Vec::new())
+    }
+    async fn recipients(&self, _: &RecipientTest) -> Result<RoaringBitmap> {
+        Ok(RoaringBitmap::new())
     }
     async fn segment(&self, _: &SegmentId, _: Option<u32>) -> Result<Option<(u32, SegmentDocument)>> {
         Ok(None)

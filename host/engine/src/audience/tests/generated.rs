@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pinion_domain::endpoint::{Attributes, Endpoint, UserDocument};
+use pinion_domain::extension::Caller;
 use pinion_domain::extension::fake::FakePlugins;
+use pinion_domain::segment::extended::Extended;
 use pinion_domain::segment::{
     Answers, Expression, Matcher, PredicateCondition, SegmentDocument, SegmentReference, Truth,
 };
-use pinion_store::{EventSummary, LiveEndpoint, Members};
+use pinion_store::{LiveEndpoint, Members};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -19,7 +21,6 @@ use serde_json::{Value, json};
 use super::memory::{Memory, State};
 use super::predicates::{Engaged, Faulty, engaged};
 use super::{Audience, ResolvedSegment, endpoint, evaluate, now, segment};
-use crate::audience::single::decide;
 
 const NAMES: [&str; 3] = ["plan", "since", "größe"];
 const VALUES: [&str; 8] = [
@@ -159,6 +160,9 @@ fn dimensions() -> impl Strategy<Value = Value> {
         2 => (plugin, select(&["INCLUSIVE", "EXCLUSIVE"][..])).prop_map(|(plugin, kind)| {
             json!({"Attributes": {plugin: {"AttributeType": kind, "Values": ["{}"]}}})
         }),
+        2 => (extended(), select(&["INCLUSIVE", "EXCLUSIVE"][..])).prop_map(|((name, settings), kind)| {
+            json!({"Attributes": {name: {"AttributeType": kind, "Values": settings}}})
+        }),
         1 => (select(&["score", "größe", "nobody's"][..]), metric).prop_map(|(name, (operator, value))| {
             json!({"Metrics": {name: {"ComparisonOperator": operator, "Value": value}}})
         }),
@@ -179,6 +183,25 @@ fn dimensions() -> impl Strategy<Value = Value> {
         }
         all
     })
+}
+
+/// A condition that Pinpoint has not: its name and the settings of its alternatives.
+fn extended() -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
+    const EVENTS: [&str; 6] = [
+        "{}",
+        r#"{"AtLeast": 2, "WithinDays": 30}"#,
+        r#"{"AtMost": 0, "WithinDays": 7}"#,
+        r#"{"AtLeast": 1, "AtMost": 1}"#,
+        r#"{"Since": "2026-10-20", "Until": "2026-11-10T06:00Z"}"#,
+        r#"{"Before": "buy", "WithinDays": 40}"#,
+    ];
+    prop_oneof![
+        4 => vec(select(&EVENTS[..]), 1..3).prop_map(|settings| ("event:_email.open", settings)),
+        1 => select(&EVENTS[..5]).prop_map(|settings| ("event:buy", vec![settings])),
+        1 => Just(("random:spring", vec![r#"{"To": 30}"#, r#"{"From": 70.5, "To": 71}"#])),
+        1 => Just(("campaign:spring", vec!["{}"])),
+        1 => Just(("campaign:nobody's", vec!["{}"])),
+    ]
 }
 
 fn merge(into: &mut Value, from: Value) {
@@ -266,6 +289,22 @@ impl Answers for Oracle<'_> {
             None => self.decide(&self.sources[reference.id.as_str()]),
         }
     }
+
+    fn extended(&self, condition: &Extended) -> bool {
+        match condition {
+            Extended::Events(test) => {
+                let times = |event_type: &str| self.state.times(event_type, self.seq);
+                let known =
+                    BTreeMap::from(["_email.open", "buy"].map(|event_type| (event_type, times(event_type))));
+                test.matches(now(), |event_type| &known[event_type])
+            }
+            Extended::Bucket(test) => test.matches(self.seq),
+            Extended::Recipient(test) => {
+                let recipients = self.state.recipients.get(&test.campaign);
+                recipients.is_some_and(|recipients| recipients.contains(self.seq))
+            }
+        }
+    }
 }
 
 fn agree(
@@ -284,7 +323,13 @@ fn agree(
     let resolved = runtime
         .block_on(ResolvedSegment::of_document(memory, None, document))
         .unwrap();
-    let asks_predicates = resolved.predicates().next().is_some();
+    let caller = Caller {
+        account: "1".into(),
+        app: "a".into(),
+    };
+    let estimate = audience.estimate(memory, &plugins, &caller, Arc::new(resolved.clone()), now());
+    let estimate = runtime.block_on(estimate).unwrap();
+    assert_eq!(estimate.evaluated, evaluated);
     let state = memory.state();
     let mut unknown = 0;
     for (seq, (_, live)) in &state.endpoints {
@@ -305,16 +350,21 @@ fn agree(
             "{seq} {live:?}"
         );
         unknown += u64::from(truth == Truth::Unknown);
-        if !asks_predicates {
-            let endpoint = Endpoint {
-                seq: *seq,
-                id: live.id.clone(),
-                user_id: live.user_id.clone(),
-                address: None,
-                document: live.document.clone(),
-                user: oracle.user().cloned(),
-            };
-            assert_eq!(decide(&resolved, &endpoint, now()), truth, "{seq} {live:?}");
+        let endpoint = Endpoint {
+            seq: *seq,
+            id: live.id.clone(),
+            user_id: live.user_id.clone(),
+            address: None,
+            document: live.document.clone(),
+            user: oracle.user().cloned(),
+        };
+        let one = (&resolved, &endpoint);
+        let decided = runtime.block_on(audience.decide(memory, &plugins, &caller, one, now()));
+        assert_eq!(decided.unwrap(), truth, "{seq} {live:?}");
+        if seq % 16 == 0 {
+            let one = (Arc::new(resolved.clone()), &endpoint);
+            let explained = runtime.block_on(audience.explain(memory, &plugins, &caller, one, now()));
+            assert_eq!(explained.unwrap().truth, truth, "{seq} {live:?}");
         }
     }
     assert_eq!(evaluated.unknown, unknown);
@@ -338,9 +388,10 @@ proptest! {
         inner in document(&["imported"]),
         outer in document(&["imported", "inner"]),
         members in (btree_set(0..140_u32, 0..20), btree_set(select(&["u0", "u1", "nobody"][..]), 0..3)),
-        opens in btree_map(0..140_u32, 1..5_u64, 0..60),
+        events in vec((select(&["_email.open", "buy"][..]), 0..140_u32, -1..1_200_i64), 0..150),
     ) {
         let memory = Memory::default();
+        let recipients = members.0.iter().map(|seq| seq / 2).collect();
         memory.put_members("imported", Members {
             endpoints: members.0.into_iter().collect(),
             users: members.1.into_iter().map(Into::into).collect(),
@@ -349,8 +400,10 @@ proptest! {
             "Format": "CSV", "RoleArn": "", "S3Url": "s3://b/k", "Size": 1}})));
         let (inner, outer) = (segment(inner), segment(outer));
         memory.put_segment("inner", inner.clone());
-        let summary = |(seq, count)| EventSummary { seq, count, first: now(), last: now() };
-        memory.put_events("_email.open", opens.into_iter().map(summary).collect());
+        memory.put_recipients("spring", recipients);
+        for (event_type, seq, hours) in events {
+            memory.put_event(event_type, seq, now().as_millisecond() - hours * 3_600_000);
+        }
         let sources = BTreeMap::from([("inner", inner)]);
         let audience = Audience::default();
         for change in changes {

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pinion_domain::endpoint::UserDocument;
-use pinion_domain::id::{SegmentId, UserId};
+use pinion_domain::id::{CampaignId, SegmentId, UserId};
 use pinion_domain::segment::SegmentDocument;
-use pinion_store::{Changes, EndpointChange, EventSummary, LiveEndpoint, Members, Result, UserChange};
+use pinion_domain::segment::extended::RecipientTest;
+use pinion_store::{Changes, EndpointChange, EventChanges, LiveEndpoint, Members, Result, UserChange};
+use roaring::RoaringBitmap;
 
 use crate::audience::source::Source;
 
@@ -20,7 +22,9 @@ pub(super) struct State {
     rev: i64,
     pub(super) endpoints: BTreeMap<u32, (i64, Option<LiveEndpoint>)>,
     pub(super) users: BTreeMap<UserId, (i64, Option<UserDocument>)>,
-    pub(super) events: HashMap<String, Vec<EventSummary>>,
+    /// By type: who and when, in the order of revisions, which are counted from 1.
+    pub(super) events: HashMap<String, Vec<(u32, i64)>>,
+    pub(super) recipients: HashMap<CampaignId, RoaringBitmap>,
     segments: HashMap<SegmentId, Vec<SegmentDocument>>,
     pub(super) members: HashMap<SegmentId, Members>,
     /// Rows that the last questions about changes were answered with.
@@ -42,8 +46,18 @@ impl Memory {
         state.users.insert(UserId::from(id), (rev, document));
     }
 
-    pub(super) fn put_events(&self, event_type: &str, summaries: Vec<EventSummary>) {
-        self.0.lock().events.insert(event_type.to_owned(), summaries);
+    /// Who, and when.
+    pub(super) fn put_event(&self, event_type: &str, seq: u32, at: i64) {
+        let mut state = self.0.lock();
+        state
+            .events
+            .entry(event_type.to_owned())
+            .or_default()
+            .push((seq, at));
+    }
+
+    pub(super) fn put_recipients(&self, campaign: &str, recipients: RoaringBitmap) {
+        self.0.lock().recipients.insert(campaign.into(), recipients);
     }
 
     /// Adds a version.
@@ -62,6 +76,14 @@ impl Memory {
 
     pub(super) fn state(&self) -> State {
         self.0.lock().clone()
+    }
+}
+
+impl State {
+    /// When somebody did something.
+    pub(super) fn times(&self, event_type: &str, seq: u32) -> Vec<i64> {
+        let all = self.events.get(event_type).into_iter().flatten();
+        all.filter(|(of, _)| *of == seq).map(|(_, at)| *at).collect()
     }
 }
 
@@ -101,8 +123,25 @@ impl Source for Memory {
         Ok(changes)
     }
 
-    async fn event_summaries(&self, event_type: &str) -> Result<Vec<EventSummary>> {
-        Ok(self.0.lock().events.get(event_type).cloned().unwrap_or_default())
+    async fn events(&self, event_type: &str, after: i64, limit: usize) -> Result<EventChanges> {
+        let state = self.0.lock();
+        let all = state.events.get(event_type).map_or(&[][..], Vec::as_slice);
+        let from = usize::try_from(after).unwrap();
+        let to = all.len().min(from + limit);
+        Ok(EventChanges {
+            events: all[from..to].to_vec(),
+            upto: i64::try_from(to).unwrap(),
+            more: to < all.len(),
+        })
+    }
+
+    async fn event_times(&self, event_type: &str, seq: u32) -> Result<Vec<i64>> {
+        Ok(self.state().times(event_type, seq))
+    }
+
+    async fn recipients(&self, test: &RecipientTest) -> Result<RoaringBitmap> {
+        let state = self.0.lock();
+        Ok(state.recipients.get(&test.campaign).cloned().unwrap_or_default())
     }
 
     async fn segment(&self, id: &SegmentId, version: Option<u32>) -> Result<Option<(u32, SegmentDocument)>> {

@@ -5,6 +5,7 @@ mod generated;
 mod memory;
 mod predicates;
 mod resolving;
+mod stored;
 
 use std::sync::Arc;
 

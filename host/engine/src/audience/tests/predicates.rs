@@ -57,11 +57,7 @@ pub(super) fn engaged(seq: u32, live: &LiveEndpoint, user: Option<&UserDocument>
             .is_some_and(|values| values.iter().any(|value| value == "gold"))
     };
     let latitude = live.document.location.as_ref().and_then(|place| place.latitude);
-    let opens = state.events.get("_email.open").into_iter().flatten();
-    let opens = opens
-        .filter(|summary| summary.seq == seq)
-        .map(|summary| summary.count)
-        .sum::<u64>();
+    let opens = state.times("_email.open", seq).len();
     let truths = [
         has_gold(Some(&live.document.attributes)),
         has_gold(user.map(|user| &user.user_attributes)),
