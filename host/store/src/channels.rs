@@ -1,5 +1,11 @@
 //! The documents that enable a channel for an application. Credentials are sealed beside them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::RwLock;
 use pinion_domain::channel::{ChannelType, Credentials};
 use pinion_domain::clock::iso;
 use serde_json::Value;
@@ -119,6 +125,7 @@ impl Store {
                 })
             })
             .await?;
+        self.inner.recent_channels.forget();
         ChannelRow::of(app, row)
     }
 
@@ -164,7 +171,68 @@ impl Store {
                 |tx, (app_no, channel_type)| Box::pin(delete(tx, *app_no, *channel_type)),
             )
             .await?;
+        self.inner.recent_channels.forget();
         row.map(|row| ChannelRow::of(app, row)).transpose()
+    }
+
+    /// What a channel's document said at most a second ago, and never what it said before a change that this
+    /// process made: every direct message asks for it, and it hardly ever changes.
+    pub async fn recent_channel(
+        &self,
+        app: &AppRef,
+        channel_type: ChannelType,
+    ) -> Result<Option<Arc<Value>>> {
+        let recent = &self.inner.recent_channels;
+        let now = self.inner.clock.now();
+        // Before the read: a change while it lasts makes what it finds an old answer.
+        let change = recent.changes.load(Ordering::Acquire);
+        let key = (app.no, channel_type);
+        if let Some(seen) = recent.seen.read().get(&key)
+            && seen.change == change
+            && now.duration_since(seen.at).abs() < FRESH
+        {
+            return Ok(seen.document.clone());
+        }
+        let row = self.channel(app, channel_type).await?;
+        let document = row.map(|row| Arc::new(row.document));
+        let mut seen = recent.seen.write();
+        if seen.len() >= MOST_RECENT {
+            seen.clear();
+        }
+        seen.insert(
+            key,
+            Seen {
+                document: document.clone(),
+                change,
+                at: now,
+            },
+        );
+        Ok(document)
+    }
+}
+
+/// How long a document is believed to be as it was read.
+const FRESH: SignedDuration = SignedDuration::from_secs(1);
+/// Everything is forgotten when there are that many.
+const MOST_RECENT: usize = 4_096;
+
+/// Documents that were read a moment ago; no credentials.
+#[derive(Default)]
+pub(crate) struct Recent {
+    /// Changes that this process made.
+    changes: AtomicU64,
+    seen: RwLock<HashMap<(i64, ChannelType), Seen>>,
+}
+
+struct Seen {
+    document: Option<Arc<Value>>,
+    change: u64,
+    at: Timestamp,
+}
+
+impl Recent {
+    fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 }
 

@@ -95,6 +95,8 @@ struct Inner {
     lock: Mutex<Option<std::fs::File>>,
     /// Applications that were looked up; `None` is one that was deleted here.
     apps: RwLock<std::collections::HashMap<AppId, Option<AppRef>>>,
+    /// What channels said a moment ago.
+    recent_channels: channels::Recent,
     tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 

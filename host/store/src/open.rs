@@ -83,6 +83,7 @@ impl Store {
                 quotas: RwLock::default(),
                 lock: Mutex::new(lock),
                 apps: RwLock::new(HashMap::new()),
+                recent_channels: crate::channels::Recent::default(),
                 tasks: Mutex::new(vec![main_task, events_task]),
             }),
             quotas: Arc::default(),

@@ -227,7 +227,12 @@ pub enum CampaignStatus {
 
 impl CampaignStatus {
     /// What the guide counts as active: everything that may still send.
-    pub const ACTIVE: [Self; 4] = [Self::Scheduled, Self::Executing, Self::PendingNextRun, Self::Paused];
+    pub const ACTIVE: [Self; 4] = [
+        Self::Scheduled,
+        Self::Executing,
+        Self::PendingNextRun,
+        Self::Paused,
+    ];
 
     /// The name on the wire and in the database.
     pub const fn as_str(self) -> &'static str {

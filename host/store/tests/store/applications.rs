@@ -336,3 +336,28 @@ async fn tags_are_put_read_and_removed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_channel_said_a_moment_ago_is_never_older_than_a_change() {
+    each_database(async |store, clock| {
+        let app = app(&store).await;
+        let recent = async || {
+            let document = store.recent_channel(&app, ChannelType::Sms).await.unwrap();
+            document.map(|document| document["SenderId"].as_str().unwrap().to_owned())
+        };
+        let put = async |sender: &str| {
+            let document = serde_json::json!({ "SenderId": sender });
+            store.put_channel(&app, ChannelType::Sms, document).await.unwrap();
+        };
+        assert_eq!(recent().await, None);
+        put("one").await;
+        assert_eq!(recent().await.as_deref(), Some("one"));
+        put("two").await;
+        assert_eq!(recent().await.as_deref(), Some("two"));
+        clock.advance(jiff::SignedDuration::from_secs(2));
+        assert_eq!(recent().await.as_deref(), Some("two"));
+        store.delete_channel(&app, ChannelType::Sms).await.unwrap();
+        assert_eq!(recent().await, None);
+    })
+    .await;
+}

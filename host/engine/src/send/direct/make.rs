@@ -1,6 +1,7 @@
 //! Who of an order may be reached right now, and the message of each.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinion_domain as domain;
@@ -28,7 +29,7 @@ const LARGEST_RAW: usize = 64 * 1_024 * 1_024;
 #[derive(Clone)]
 pub(super) struct Way {
     pub(super) route: Route,
-    document: Value,
+    document: Arc<Value>,
 }
 
 impl Way {
@@ -81,15 +82,15 @@ impl Engine {
                 return Ok(Err(Refusal::because(Reason::ChannelMismatch, detail)));
             }
             // Pinpoint has no document that enables these.
-            ChannelType::Custom | ChannelType::Push => Value::Null,
+            ChannelType::Custom | ChannelType::Push => Arc::new(Value::Null),
             channel => {
-                let row = self.store().channel(app, channel).await?;
-                let row = row.filter(|row| row.document["Enabled"].as_bool() != Some(false));
-                let Some(row) = row else {
+                let document = self.store().recent_channel(app, channel).await?;
+                let enabled = document.filter(|document| document["Enabled"].as_bool() != Some(false));
+                let Some(document) = enabled else {
                     let detail = format!("the {channel} channel is not enabled for this application");
                     return Ok(Err(Refusal::because(Reason::ChannelDisabled, detail)));
                 };
-                row.document
+                document
             }
         };
         match self.route(app, channel).await {
