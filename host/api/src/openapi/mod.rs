@@ -97,18 +97,26 @@ fn tag(path: &str) -> &str {
     }
 }
 
-/// `GetApp` in words: `Get app`.
+/// `GetApp` in words: `Get app`. Abbreviations stay.
 fn words(name: &str) -> String {
+    let is_small = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_lowercase());
     let mut words = String::new();
-    let mut previous = 'A';
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && previous.is_ascii_lowercase() {
+    let mut previous = None;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let begins_word = is_small(letters.peek().copied());
+        let is_apart = previous.is_some() && (is_small(previous) || begins_word);
+        if letter.is_ascii_uppercase() && is_apart {
             words.push(' ');
-            words.push(letter.to_ascii_lowercase());
+            words.push(if begins_word {
+                letter.to_ascii_lowercase()
+            } else {
+                letter
+            });
         } else {
             words.push(letter);
         }
-        previous = letter;
+        previous = Some(letter);
     }
     words
 }
@@ -120,6 +128,6 @@ mod tests {
     #[test]
     fn names_become_words() {
         assert_eq!(words("GetApps"), "Get apps");
-        assert_eq!(words("SendOTPMessage"), "Send OTPMessage");
+        assert_eq!(words("SendOTPMessage"), "Send OTP message");
     }
 }

@@ -16,6 +16,7 @@ use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::condition::instant;
@@ -287,8 +288,11 @@ impl RecipientTest {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(settings: &'a str, field: &str) -> Result<T> {
-    serde_json::from_str(settings)
+fn read<T: DeserializeOwned>(settings: &str, field: &str) -> Result<T> {
+    // Through an object: a list of the members in their order would be read too.
+    let object = serde_json::from_str::<serde_json::Map<_, _>>(settings);
+    object
+        .and_then(|object| T::deserialize(serde_json::Value::Object(object)))
         .map_err(|error| Error::invalid(field, format!("the settings cannot be read: {error}")))
 }
 
